@@ -1,0 +1,35 @@
+"""What a look concluded."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """PASS, FAIL, or INCONCLUSIVE: could not look, or cannot say yet."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+# Best to worst: one bad look outweighs any number that could not be made.
+_ORDER = (Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An outcome with the reason that shows its numbers, and how many more requests would settle it."""
+
+    outcome: Outcome
+    reason: str
+    needs_requests: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.outcome} {self.reason}"
+
+
+def worst(verdicts: "tuple[Verdict, ...] | list[Verdict]") -> Verdict:
+    """Return the first of the worst; none at all is INCONCLUSIVE, since nothing was looked at."""
+    if not verdicts:
+        return Verdict(Outcome.INCONCLUSIVE, "nothing was looked at")
+    return max(verdicts, key=lambda verdict: _ORDER.index(verdict.outcome))

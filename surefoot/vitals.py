@@ -1,0 +1,87 @@
+"""What was seen of one revision over a window."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Latencies as (milliseconds, how many) pairs, sorted by milliseconds, each value once."""
+
+    counts: tuple[tuple[float, int], ...] = ()
+
+    @classmethod
+    def of(cls, counts: Iterable[tuple[float, int]]) -> "Histogram":
+        """Return the histogram of (milliseconds, how many) pairs in any order, equal values added up."""
+        total: dict[float, int] = {}
+        for value, number in counts:
+            total[value] = total.get(value, 0) + number
+        return cls(tuple(sorted(total.items())))
+
+    @property
+    def total(self) -> int:
+        """Return how many latencies there are."""
+        return sum(number for _, number in self.counts)
+
+    def quantile(self, q: float) -> float:
+        """Return the smallest latency (ms) that a share `q` (0 to 1) does not exceed; ValueError when empty."""
+        if not self.counts:
+            raise ValueError("an empty histogram has no quantiles")
+        wanted, seen = q * self.total, 0
+        for value, number in self.counts:
+            seen += number
+            if seen >= wanted:
+                return value
+        return self.counts[-1][0]
+
+    def __add__(self, other: "Histogram") -> "Histogram":
+        return Histogram.of((*self.counts, *other.counts))
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """Requests, errors and latency of one revision over `seconds`.
+
+    `errors` counts requests that failed as their users see it: 5xx, time-outs, resets. `examples` are the most
+    frequent failures in words, most frequent first. `blind` says why nothing could be seen; it is empty otherwise.
+    """
+
+    requests: int = 0
+    errors: int = 0
+    latency_ms: Histogram = field(default_factory=Histogram)
+    seconds: float = 0.0
+    examples: tuple[tuple[str, int], ...] = ()
+    blind: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.errors <= self.requests:
+            raise ValueError(f"{self.errors} errors of {self.requests} requests cannot be")
+
+    @property
+    def error_rate(self) -> float:
+        """Return errors per request (0 to 1), 0 when there was no request."""
+        return self.errors / self.requests if self.requests else 0.0
+
+    def __add__(self, other: "Vitals") -> "Vitals":
+        examples: dict[str, int] = {}
+        for what, number in (*self.examples, *other.examples):
+            examples[what] = examples.get(what, 0) + number
+        return Vitals(
+            self.requests + other.requests,
+            self.errors + other.errors,
+            self.latency_ms + other.latency_ms,
+            self.seconds + other.seconds,
+            tuple(sorted(examples.items(), key=lambda pair: (-pair[1], pair[0]))),
+            self.blind or other.blind,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Stable and canary over the same window, side by side: what was seen since the look before."""
+
+    stable: Vitals
+    canary: Vitals
+
+    def __add__(self, other: "Look") -> "Look":
+        return Look(self.stable + other.stable, self.canary + other.canary)
