@@ -73,7 +73,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What is deployed: one file. `repository` is where its commits can be looked at, `source` the file it came from."""
+    """What is deployed: one file (`source`). `repository` is where its commits can be looked at."""
 
     name: str
     environments: Mapping[str, Environment]
