@@ -1,0 +1,101 @@
+"""What was seen of each revision at each address, counted once and shown at scrape."""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+PUBLIC = "public"
+# Upper bounds in seconds, each about 1.6 times the one before; the last bucket has no bound.
+BOUNDS_S = (0.001, 0.0016, 0.0025, 0.004, 0.0063, 0.01, 0.016, 0.025, 0.04, 0.063, 0.1, 0.16, 0.25, 0.4, 0.63, 1.0, 1.6, 2.5, 4.0, 6.3, 10.0)
+
+
+@dataclass(slots=True)
+class Counts:
+    """What one revision did at one address since it was first routed to. Latency is to the answer's last byte."""
+
+    codes: dict[int, int] = field(default_factory=dict)
+    buckets: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS_S) + 1))
+    seconds: float = 0.0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    in_flight: int = 0
+
+    def saw(self, code: int, seconds: float, bytes_in: int, bytes_out: int) -> None:
+        """Count one request with its status code, length in seconds, and body bytes each way."""
+        self.codes[code] = self.codes.get(code, 0) + 1
+        self.buckets[bisect_left(BOUNDS_S, seconds)] += 1
+        self.seconds += seconds
+        self.bytes_in += bytes_in
+        self.bytes_out += bytes_out
+
+    @property
+    def requests(self) -> int:
+        """Return how many requests have ended."""
+        return sum(self.codes.values())
+
+    @property
+    def failures(self) -> int:
+        """Return how many of them failed for the one who asked: 5xx, cut answers among them as 502."""
+        return self.by_class().get("5xx", 0)
+
+    def by_class(self) -> dict[str, int]:
+        """Return requests by status class, such as `{"2xx": 940, "5xx": 3}`."""
+        classes: dict[str, int] = {}
+        for code, count in sorted(self.codes.items()):
+            classes[f"{code // 100}xx"] = classes.get(f"{code // 100}xx", 0) + count
+        return classes
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a request was counted: the service, its address (`public`, or a tag), and the revision that had it.
+
+    Requests that no revision had, since none was ready, are counted under the revision ``""``.
+    """
+
+    service: str
+    address: str
+    revision: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """All counts of a cloud by place; also a collector of its own Prometheus registry."""
+
+    places: dict[Place, Counts] = field(default_factory=dict)
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+    def __post_init__(self) -> None:
+        self.registry.register(self)
+
+    def at(self, place: Place) -> Counts:
+        """Return the counts of a place, from zero when it is new."""
+        return self.places.setdefault(place, Counts())
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield requests, latency, bytes and requests in flight of every place."""
+        labels = ["service", "revision", "address"]
+        requests = CounterMetricFamily("rehearsal_requests", "Requests ended.", labels=[*labels, "code"])
+        seconds = HistogramMetricFamily("rehearsal_request_seconds", "Length of requests.", labels=labels)
+        bodies = CounterMetricFamily("rehearsal_body_bytes", "Body bytes.", labels=[*labels, "direction"])
+        in_flight = GaugeMetricFamily("rehearsal_requests_in_flight", "Requests begun and not ended.", labels=labels)
+        for place, counts in self.places.items():
+            values = [place.service, place.revision, place.address]
+            for code, count in sorted(counts.codes.items()):
+                requests.add_metric([*values, str(code)], count)
+            seconds.add_metric(values, _cumulative(counts.buckets), counts.seconds)
+            bodies.add_metric([*values, "in"], counts.bytes_in)
+            bodies.add_metric([*values, "out"], counts.bytes_out)
+            in_flight.add_metric(values, counts.in_flight)
+        yield from (requests, seconds, bodies, in_flight)
+
+
+def _cumulative(buckets: list[int]) -> list[tuple[str, float]]:
+    total, pairs = 0, []
+    for bound, count in zip((*map(str, BOUNDS_S), "+Inf"), buckets, strict=True):
+        total += count
+        pairs.append((bound, float(total)))
+    return pairs
