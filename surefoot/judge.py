@@ -1,0 +1,180 @@
+"""Go on, hold, or go back: canary held against stable, side by side, on the requests seen so far.
+
+Two questions are asked of every limit. *Is it worse?* is answered at a chance of a false alarm that is spent once
+over the whole rollout and all limits, so looking often is free. *Was enough seen to have caught the harm that the
+plan names?* is answered by a 95 % bound: only then does silence in the numbers mean that the release is well.
+"""
+
+from collections.abc import Sequence
+from functools import reduce
+from math import exp, lgamma, sqrt
+from operator import add
+from statistics import NormalDist
+
+from surefoot.rollout import Harm
+from surefoot.units import count, percent
+from surefoot.verdict import Outcome, Verdict, worst
+from surefoot.vitals import Histogram, Look
+
+# One-sided bound for "enough was seen": the harm named by the plan would have shown in 19 of 20 rollouts.
+_SURE = 0.95
+# Below this share of good answers stable itself is ill, and nothing can be learnt by comparing with it.
+_STABLE_ILL = 0.2
+# A shift that the prober's own scheduling can make is never harm.
+_FLOOR_MS = 2.0
+# The errors get half of the false-alarm budget, each latency limit a quarter.
+_QUANTILES = ((0.5, "p50"), (0.95, "p95"))
+# Looking for how many more requests are needed stops here: more is "cannot be seen at this traffic".
+_MOST_REQUESTS = 10_000_000
+
+
+def judge(looks: Sequence[Look], harm: Harm, look: int, planned_looks: int) -> Verdict:
+    """Judge one step from its looks so far; `look` counts from 1 over the whole rollout.
+
+    The false-alarm budget spent up to look k of K planned ones is `false_alarm * k / (k + K)`, so its sum stays below
+    the budget however long a step is held (Bonferroni over looks and limits).
+    """
+    if not looks:
+        return Verdict(Outcome.INCONCLUSIVE, "nothing was looked at yet")
+    seen = reduce(add, looks)
+    if problem := _cannot_compare(seen):
+        return Verdict(Outcome.INCONCLUSIVE, problem)
+    spent = [harm.false_alarm * k / (k + planned_looks) for k in (look - 1, look)]
+    alpha = spent[1] - spent[0]
+    verdicts = [_errors(seen, harm.error_rate, alpha / 2)]
+    verdicts += [_latency(seen, q, name, harm.latency, alpha / 4) for q, name in _QUANTILES]
+    return _summary(verdicts)
+
+
+def _cannot_compare(seen: Look) -> str:
+    for side, vitals in (("stable", seen.stable), ("canary", seen.canary)):
+        if vitals.blind:
+            return f"could not look: {vitals.blind}"
+        if not vitals.requests:
+            return f"could not look: {side} got no request"
+    if seen.stable.error_rate > _STABLE_ILL and seen.canary.error_rate > _STABLE_ILL:
+        return f"cannot compare: stable itself fails {percent(seen.stable.error_rate)} of its requests"
+    return ""
+
+
+def _errors(seen: Look, harm: float, alpha: float) -> Verdict:
+    stable, canary = seen.stable, seen.canary
+    worse_by = canary.error_rate - stable.error_rate
+    chance = fisher_tail(canary.errors, canary.requests, stable.errors, stable.requests)
+    text = errors_text(seen)
+    if chance < alpha and worse_by >= harm / 2:
+        return Verdict(Outcome.FAIL, text + _example(seen))
+    if difference_bound(canary.errors, canary.requests, stable.errors, stable.requests) < harm:
+        return Verdict(Outcome.PASS, text)
+    return Verdict(Outcome.INCONCLUSIVE, text, _needed(seen, harm, alpha))
+
+
+def _latency(seen: Look, q: float, name: str, harm: float, alpha: float) -> Verdict:
+    stable, canary = seen.stable.latency_ms, seen.canary.latency_ms
+    if not stable.counts or not canary.counts:
+        return Verdict(Outcome.INCONCLUSIVE, f"no {name}: nothing was answered")
+    text = f"{name} {canary.quantile(q):.0f} ms vs {stable.quantile(q):.0f} ms"
+    certain_low, certain_high = quantile_bounds(canary, q, alpha / 2)[0], quantile_bounds(stable, q, alpha / 2)[1]
+    if certain_low > certain_high * (1 + harm / 2) and certain_low > certain_high + _FLOOR_MS:
+        return Verdict(Outcome.FAIL, text)
+    canary_high, stable_low = quantile_bounds(canary, q, 1 - _SURE)[1], quantile_bounds(stable, q, 1 - _SURE)[0]
+    if canary_high < max(stable_low * (1 + harm), stable_low + _FLOOR_MS):
+        return Verdict(Outcome.PASS, text)
+    return Verdict(Outcome.INCONCLUSIVE, text, max(canary.total, 1))
+
+
+def _summary(verdicts: list[Verdict]) -> Verdict:
+    """Name the limit that decided first, then the others; INCONCLUSIVE says how much more would settle it."""
+    decided = worst(verdicts)
+    others = [verdict.reason for verdict in verdicts if verdict is not decided]
+    if decided.outcome is Outcome.FAIL:
+        return Verdict(Outcome.FAIL, "; ".join([decided.reason, *others]))
+    text = "; ".join(verdict.reason for verdict in verdicts)
+    if decided.outcome is Outcome.PASS:
+        return Verdict(Outcome.PASS, text)
+    needs = max(verdict.needs_requests for verdict in verdicts)
+    if needs > _MOST_REQUESTS:
+        return Verdict(Outcome.INCONCLUSIVE, f"{text}; cannot be told at this traffic", needs)
+    return Verdict(Outcome.INCONCLUSIVE, f"{text}; needs about {count(needs)} more requests", needs)
+
+
+def errors_text(seen: Look) -> str:
+    """Return `errors 4 of 1,902 vs 68 of 35,960`, canary first, with rates where there are any errors."""
+    sides = []
+    for vitals in (seen.canary, seen.stable):
+        rate = f" ({percent(vitals.error_rate)})" if vitals.errors else ""
+        sides.append(f"{count(vitals.errors)} of {count(vitals.requests)}{rate}")
+    return f"errors {sides[0]} vs {sides[1]}"
+
+
+def _example(seen: Look) -> str:
+    if not seen.canary.examples:
+        return ""
+    what, number = seen.canary.examples[0]
+    return f"; {count(number)} of the {count(seen.canary.errors)}: {what}"
+
+
+def fisher_tail(bad: int, total: int, other_bad: int, other_total: int) -> float:
+    """Return the chance of at least `bad` of all failures on this side if both sides fail alike.
+
+    Fisher's exact test, one-sided: the upper tail of the hypergeometric distribution.
+    """
+    failures, everything = bad + other_bad, total + other_total
+    scale = _log_choose(everything, failures)
+    terms = (
+        exp(_log_choose(total, k) + _log_choose(other_total, failures - k) - scale)
+        for k in range(bad, min(failures, total) + 1)
+        if failures - k <= other_total
+    )
+    return min(1.0, sum(terms))
+
+
+def difference_bound(bad: int, total: int, other_bad: int, other_total: int, sure: float = _SURE) -> float:
+    """Return the upper bound of this side's failure rate less the other's.
+
+    Newcombe's hybrid score interval (Statistics in Medicine 17, 1998, method 10) from Wilson's bounds.
+    """
+    rate, other = bad / total, other_bad / other_total
+    high, low = wilson(bad, total, sure)[1], wilson(other_bad, other_total, sure)[0]
+    return rate - other + sqrt((high - rate) ** 2 + (other - low) ** 2)
+
+
+def wilson(bad: int, total: int, sure: float) -> tuple[float, float]:
+    """Return Wilson's score bounds of a rate, each one-sided at `sure` (JASA 22, 1927)."""
+    z = NormalDist().inv_cdf(sure)
+    rate, spread = bad / total, z * z / total
+    middle = (rate + spread / 2) / (1 + spread)
+    half = z * sqrt(rate * (1 - rate) / total + spread / (4 * total)) / (1 + spread)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def quantile_bounds(histogram: Histogram, q: float, alpha: float) -> tuple[float, float]:
+    """Return the lower and upper bound (ms) of a quantile, each wrong with chance `alpha` at most about.
+
+    Order statistics, distribution-free (Conover, Practical Nonparametric Statistics, 3.2), normal approximation with
+    a half for continuity. Too few values to bound on a side: 0 or infinity there.
+    """
+    total = histogram.total
+    reach = NormalDist().inv_cdf(1 - alpha) * sqrt(total * q * (1 - q)) + 0.5
+    low, high = total * q - reach, total * q + reach
+    return (
+        histogram.quantile(low / total) if low >= 1 else 0.0,
+        histogram.quantile(high / total) if high <= total else float("inf"),
+    )
+
+
+def _needed(seen: Look, harm: float, alpha: float) -> int:
+    """Return about how many more canary requests settle it if both sides go on as they are."""
+    stable, canary = seen.stable, seen.canary
+    factor = 2.0
+    while canary.requests * factor < _MOST_REQUESTS:
+        counts = [round(number * factor) for number in (canary.errors, canary.requests, stable.errors, stable.requests)]
+        clear = difference_bound(*counts) < harm
+        if clear or (counts[0] * counts[3] > counts[2] * counts[1] and fisher_tail(*counts) < alpha):
+            return max(1, round(canary.requests * (factor - 1)))
+        factor *= 1.5
+    return _MOST_REQUESTS + 1
+
+
+def _log_choose(n: int, k: int) -> float:
+    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
