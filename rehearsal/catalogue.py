@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
 from surefoot.errors import ConfigError
@@ -58,9 +58,11 @@ class Catalogue:
             line = problem.problem_mark.line + 1 if problem.problem_mark else 1
             raise ConfigError(f"{path}:{line}: not YAML: {problem.problem}") from problem
         entries = document.get("images") if isinstance(document, CommentedMap) else None
-        if not isinstance(entries, list) or not entries:
+        if not isinstance(entries, CommentedSeq) or not entries:
             raise ConfigError(f"{path}:1: no images; write a list under `images:`, each with image, tag and command")
-        return cls._distinct(path, [_recipe(path, entries.lc.item(at)[0] + 1, entry) for at, entry in enumerate(entries)])
+        return cls._distinct(
+            path, [_recipe(path, entries.lc.item(at)[0] + 1, entry) for at, entry in enumerate(entries)]
+        )
 
     @classmethod
     def _distinct(cls, path: Path, recipes: list[Recipe]) -> "Catalogue":
@@ -93,20 +95,16 @@ def _recipe(path: Path, line: int, entry: object) -> Recipe:
     command = entry["command"]
     if not isinstance(command, list):
         raise ConfigError(f"{path}:{entry.lc.key('command')[0] + 1}: command is a list of words: [python, -m, shop]")
-    plain = {
-        "image": str(entry["image"]),
-        "tag": str(entry["tag"]),
-        "command": [str(word) for word in command],
-        "env": {str(name): str(value) for name, value in (entry.get("env") or {}).items()},
-    }
-    digest = str(entry.get("digest") or _digest(plain))
+    image, tag, words = str(entry["image"]), str(entry["tag"]), [str(word) for word in command]
+    env = {str(name): str(value) for name, value in (entry.get("env") or {}).items()}
+    digest = str(entry.get("digest") or _digest(image=image, tag=tag, command=words, env=env))
     try:
-        Image.parse(f"{plain['image']}@{digest}")
+        Image.parse(f"{image}@{digest}")
     except ValueError as problem:
         raise ConfigError(f"{path}:{line}: {problem}") from problem
-    return Recipe(str(plain["image"]), str(plain["tag"]), digest, tuple(plain["command"]), dict(plain["env"]))
+    return Recipe(image, tag, digest, tuple(words), env)
 
 
-def _digest(entry: Mapping[str, object]) -> str:
-    canonical = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+def _digest(**entry: object) -> str:
+    canonical = json.dumps(entry, sort_keys=True, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()

@@ -9,7 +9,29 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 PUBLIC = "public"
 # Upper bounds in seconds, each about 1.6 times the one before; the last bucket has no bound.
-BOUNDS_S = (0.001, 0.0016, 0.0025, 0.004, 0.0063, 0.01, 0.016, 0.025, 0.04, 0.063, 0.1, 0.16, 0.25, 0.4, 0.63, 1.0, 1.6, 2.5, 4.0, 6.3, 10.0)
+BOUNDS_S = (
+    0.001,
+    0.0016,
+    0.0025,
+    0.004,
+    0.0063,
+    0.01,
+    0.016,
+    0.025,
+    0.04,
+    0.063,
+    0.1,
+    0.16,
+    0.25,
+    0.4,
+    0.63,
+    1.0,
+    1.6,
+    2.5,
+    4.0,
+    6.3,
+    10.0,
+)
 
 
 @dataclass(slots=True)
@@ -61,7 +83,7 @@ class Place:
     revision: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Tally:
     """All counts of a cloud by place; also a collector of its own Prometheus registry."""
 

@@ -20,10 +20,19 @@ class Splitter:
     """
 
     def __init__(
-        self, service: str, address: str, tally: Tally, seed: int | None, on_crash: Callable[[str], object] | None
+        self,
+        *,
+        service: str,
+        address: str,
+        tally: Tally,
+        seed: int | None,
+        on_crash: Callable[[str], object] | None,
+        timeout_s: float,
     ) -> None:
         self.service = service
         self.address = address
+        self._timeout_s = timeout_s
+        self._sweep: asyncio.TimerHandle | None = None
         self.tally = tally
         self.table = Table(())
         self.pool = Pool()
@@ -45,15 +54,25 @@ class Splitter:
         address: str = PUBLIC,
         tally: Tally | None = None,
         on_crash: Callable[[str], object] | None = None,
+        timeout_s: float = 300.0,
     ) -> "Splitter":
         """Return a splitter that listens on loopback and answers 503 until `route` is called.
 
         `address` is `public` for users or the tag of a preview: requests are counted under it. A fault that crashes a
-        revision calls `on_crash` with its name (`Platform.crash`).
+        revision calls `on_crash` with its name (`Platform.crash`). What takes longer than `timeout_s` is ended with
+        504; websockets too, as on Cloud Run.
         """
-        splitter = cls(service, address, tally if tally is not None else Tally(), seed, on_crash)
+        splitter = cls(
+            service=service,
+            address=address,
+            tally=tally if tally is not None else Tally(),
+            seed=seed,
+            on_crash=on_crash,
+            timeout_s=timeout_s,
+        )
         loop = asyncio.get_running_loop()
         splitter._server = await loop.create_server(lambda: ClientConnection(splitter), _HOST, port, backlog=1024)
+        splitter._end_overdue()
         return splitter
 
     @property
@@ -73,7 +92,7 @@ class Splitter:
 
         Rows of weight 0 get nothing. With `sticky` a cookie keeps a client on its revision while that has weight.
         """
-        self.table = Table(table, sticky, self.table)
+        self.table = Table(table, sticky=sticky, before=self.table)
         self.pool.keep({instance for backends, _ in self.table.rows for instance in backends.instances})
 
     def fault(self, revision: str, fault: Fault | None) -> None:
@@ -111,6 +130,8 @@ class Splitter:
 
     async def close(self) -> None:
         """Stop listening, cut what is in flight, and let go of every connection."""
+        if self._sweep is not None:
+            self._sweep.cancel()
         if self._server is not None:
             self._server.close()
         for client in tuple(self.clients):
@@ -132,3 +153,10 @@ class Splitter:
     def ended(self) -> None:
         """Tell those who drain that a request has ended."""
         self._ended.set()
+
+    def _end_overdue(self) -> None:
+        # One look over all, now and then: a timer for each request would cost more than the request's own bookkeeping.
+        for client in tuple(self.clients):
+            if client.exchange is not None and client.exchange.seconds > self._timeout_s:
+                client.exchange.overdue(self._timeout_s)
+        self._sweep = asyncio.get_running_loop().call_later(min(1.0, self._timeout_s / 4), self._end_overdue)

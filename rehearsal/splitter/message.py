@@ -10,7 +10,15 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [^\r\n\0]*)?")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*")
 _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n\0]*)?")
 _HOP_BY_HOP = frozenset(
-    (b"connection", b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authorization", b"te", b"upgrade")
+    (
+        b"connection",
+        b"keep-alive",
+        b"proxy-connection",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"te",
+        b"upgrade",
+    )
 )
 
 
@@ -42,7 +50,10 @@ class Head:
         named = self.get(b"connection")
         dropped = _HOP_BY_HOP
         if named is not None:
-            dropped = dropped | {part.strip() for part in named.lower().split(b",")} - {b"transfer-encoding", b"content-length"}
+            dropped = dropped | {part.strip() for part in named.lower().split(b",")} - {
+                b"transfer-encoding",
+                b"content-length",
+            }
         return [line for name, _, line in self.fields if name not in dropped]
 
 

@@ -12,8 +12,10 @@ class Table:
     is chosen and pays the total. After any n choices each count is within one of its exact share.
     """
 
-    def __init__(self, rows: Sequence[tuple[Backends, int]], sticky: bool = False, before: "Table | None" = None) -> None:
-        """Make a table; credit of revisions also in `before` is kept, so that many changes do not favour the biggest."""
+    def __init__(
+        self, rows: Sequence[tuple[Backends, int]], *, sticky: bool = False, before: "Table | None" = None
+    ) -> None:
+        """Make a table; the credit that `before` left is kept, or many changes in a row would favour the biggest."""
         names = [backends.revision for backends, _ in rows]
         if len(set(names)) != len(names):
             raise ValueError(f"a revision is there twice: {', '.join(names)}")
@@ -22,9 +24,10 @@ class Table:
         self.rows = tuple((backends, weight) for backends, weight in rows if weight)
         self.sticky = sticky
         self._total = sum(weight for _, weight in self.rows)
-        kept = before.credit if before else {}
-        bound = max(self._total, 1)
-        self.credit = {row.revision: max(-bound, min(bound, kept.get(row.revision, 0))) for row, _ in self.rows}
+        bound, kept = self._total, before.credit if before else {}
+        self.credit: dict[str, int] = {
+            backends.revision: max(-bound, min(bound, kept.get(backends.revision, 0))) for backends, _ in self.rows
+        }
         self._turn = dict.fromkeys(self.credit, 0)
 
     def choose(self, revision: str | None = None) -> Backends | None:
