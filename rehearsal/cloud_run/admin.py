@@ -1,0 +1,267 @@
+"""The Cloud Run Admin API's verbs: what a call changes, and what it answers."""
+
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import proto
+from google.cloud import run_v2
+from google.longrunning.operations_pb2 import Operation
+from grpc import StatusCode
+
+from rehearsal.cloud_run.conditions import RECONCILING, SUCCEEDED
+from rehearsal.cloud_run.deployed import Deployed
+from rehearsal.cloud_run.merge import merged
+from rehearsal.cloud_run.names import etag, generated_revision, parent_of, short, split_revision, split_service
+from rehearsal.cloud_run.operations import Operations
+from rehearsal.cloud_run.reconciler import Reconciler
+from rehearsal.cloud_run.refusal import Refusal, invalid
+from rehearsal.cloud_run.rules import check, check_service_id
+
+_PAGE = 100
+_Resource = TypeVar("_Resource", bound=proto.Message)
+_TEMPLATE_TO_REVISION = (
+    "labels",
+    "annotations",
+    "scaling",
+    "vpc_access",
+    "timeout",
+    "service_account",
+    "containers",
+    "volumes",
+    "execution_environment",
+    "max_instance_request_concurrency",
+    "session_affinity",
+)
+
+
+@dataclass(slots=True)
+class CloudRun:
+    """All services of the rehearsed cloud, in every project and location it is asked about."""
+
+    reconciler: Reconciler
+    operations: Operations = field(default_factory=Operations)
+    services: dict[str, Deployed] = field(default_factory=dict)
+    _log_uri: Callable[[str], str] = str
+    _last_ns: int = 0
+
+    async def create_service(self, request: run_v2.CreateServiceRequest, caller: str) -> Operation:
+        """Create a service; ALREADY_EXISTS when its name is taken."""
+        check_service_id(request.service_id)
+        name = f"{_parsed(parent_of, request.parent)}/services/{request.service_id}"
+        if name in self.services:
+            raise Refusal(StatusCode.ALREADY_EXISTS, f"Resource '{request.service_id}' already exists.")
+        service = merged(run_v2.Service(name=name), request.service, ())
+        check(service, request.service_id)
+        if request.validate_only:
+            return self._validated(service)
+        service.uid, service.creator, service.create_time = str(uuid.uuid4()), caller, datetime.now(UTC)
+        address = await self.reconciler.open_address(request.service_id)
+        service.uri, service.urls = address.url, [address.url]
+        deployed = self.services[name] = Deployed(service, address)
+        return self._accept(deployed, caller, template_changed=True)
+
+    async def update_service(self, request: run_v2.UpdateServiceRequest, caller: str) -> Operation:
+        """Lay an update over a service: refused whole when its etag is stale or it could not be served."""
+        name = request.service.name
+        parent, service_id = _parsed_pair(split_service, name)
+        if name not in self.services and request.allow_missing:
+            create = run_v2.CreateServiceRequest(
+                parent=parent, service=request.service, service_id=service_id, validate_only=request.validate_only
+            )
+            return await self.create_service(create, caller)
+        deployed = self._deployed(name)
+        _check_etag(request.service.etag, deployed.service)
+        service = merged(deployed.service, request.service, request.update_mask.paths)
+        check(service, service_id)
+        template_changed = service.template != deployed.service.template
+        if template_changed:
+            _check_unique(deployed, service.template)
+        if request.validate_only:
+            return self._validated(service)
+        deployed.service = service
+        return self._accept(deployed, caller, template_changed=template_changed)
+
+    async def get_service(self, request: run_v2.GetServiceRequest, _caller: str) -> run_v2.Service:
+        """Return a service."""
+        return self._deployed(request.name).service
+
+    async def list_services(self, request: run_v2.ListServicesRequest, _caller: str) -> run_v2.ListServicesResponse:
+        """Return the services of a location."""
+        prefix = f"{_parsed(parent_of, request.parent)}/services/"
+        found = [one.service for name, one in sorted(self.services.items()) if name.startswith(prefix)]
+        page, following = _page(found, request.page_size, request.page_token)
+        return run_v2.ListServicesResponse(services=page, next_page_token=following)
+
+    async def delete_service(self, request: run_v2.DeleteServiceRequest, _caller: str) -> Operation:
+        """Delete a service with all its revisions and addresses."""
+        deployed = self._deployed(request.name)
+        _check_etag(request.etag, deployed.service)
+        if request.validate_only:
+            return self._validated(deployed.service)
+        del self.services[request.name]
+        deployed.service.delete_time = datetime.now(UTC)
+        operation = self.operations.begin(parent_of(request.name), deployed.service)
+        self.reconciler.background(self._finish_delete(deployed, operation))
+        return _copy(operation)
+
+    async def get_revision(self, request: run_v2.GetRevisionRequest, _caller: str) -> run_v2.Revision:
+        """Return a revision."""
+        return self._revision(request.name)[1]
+
+    async def list_revisions(self, request: run_v2.ListRevisionsRequest, _caller: str) -> run_v2.ListRevisionsResponse:
+        """Return a service's revisions, newest first."""
+        revisions = self._deployed(request.parent).revisions.values()
+        newest_first = sorted(revisions, key=lambda revision: revision.create_time, reverse=True)
+        page, following = _page(newest_first, request.page_size, request.page_token)
+        return run_v2.ListRevisionsResponse(revisions=page, next_page_token=following)
+
+    async def delete_revision(self, request: run_v2.DeleteRevisionRequest, _caller: str) -> Operation:
+        """Delete a retired revision; one with traffic or a tag, and the latest created one, stay."""
+        deployed, revision = self._revision(request.name)
+        _check_etag(request.etag, revision)
+        name = short(revision.name)
+        if name in deployed.addressed():
+            raise Refusal(
+                StatusCode.FAILED_PRECONDITION, f"Revision '{name}' cannot be deleted: traffic or a tag leads to it."
+            )
+        if revision.name == deployed.service.latest_created_revision:
+            raise Refusal(
+                StatusCode.FAILED_PRECONDITION, f"Revision '{name}' cannot be deleted: it is the latest created one."
+            )
+        if request.validate_only:
+            return self._validated(revision)
+        del deployed.revisions[name], deployed.health[name]
+        revision.delete_time = datetime.now(UTC)
+        operation = self.operations.begin(parent_of(revision.name), revision)
+        await self.reconciler.stop(name)
+        return _copy(self.operations.succeed(operation, revision))
+
+    async def close(self) -> None:
+        """Stop everything that runs for any service."""
+        await self.reconciler.close()
+        for deployed in self.services.values():
+            for splitter in deployed.splitters():
+                await splitter.close()
+
+    def _accept(self, deployed: Deployed, caller: str, *, template_changed: bool) -> Operation:
+        """Record an accepted write and start to make it true."""
+        service = deployed.service
+        service.generation += 1
+        service.last_modifier = caller
+        self._touch(service)
+        created = self._create_revision(deployed, caller) if template_changed else None
+        deployed.under_way += 1
+        deployed.report()
+        operation = self.operations.begin(parent_of(service.name), service)
+        self.reconciler.background(self._finish(deployed, operation, created))
+        return _copy(operation)
+
+    def _create_revision(self, deployed: Deployed, caller: str) -> str:
+        """Add the revision of the present template, unless it exists, and make it the latest created one."""
+        service = deployed.service
+        name = service.template.revision or generated_revision(deployed.id, service.generation)
+        full = f"{service.name}/revisions/{name}"
+        service.latest_created_revision = full
+        if name in deployed.revisions:
+            return name
+        revision = run_v2.Revision(name=full, uid=str(uuid.uuid4()), generation=1, service=deployed.id, creator=caller)
+        for part in _TEMPLATE_TO_REVISION:
+            setattr(revision, part, getattr(service.template, part))
+        revision.launch_stage, revision.create_time = service.launch_stage, datetime.now(UTC)
+        revision.log_uri = self._log_uri(name)
+        self._touch(revision)
+        deployed.revisions[name], deployed.health[name] = revision, RECONCILING
+        return name
+
+    async def _finish(self, deployed: Deployed, operation: Operation, created: str | None) -> None:
+        refusal = None
+        try:
+            await self.reconciler.reconcile(deployed, created)
+        except Refusal as problem:
+            refusal = problem
+        deployed.under_way -= 1
+        deployed.report()
+        if refusal is None:
+            self.operations.succeed(operation, deployed.service)
+        else:
+            self.operations.fail(operation, refusal, deployed.service)
+
+    async def _finish_delete(self, deployed: Deployed, operation: Operation) -> None:
+        await self.reconciler.remove(deployed)
+        self.operations.succeed(operation, deployed.service)
+
+    def _touch(self, resource: run_v2.Service | run_v2.Revision) -> None:
+        """Give a resource a new update time and etag; no two updates share one."""
+        self._last_ns = max(time.time_ns(), self._last_ns + 1)
+        resource.update_time = datetime.fromtimestamp(self._last_ns / 1e9, UTC)
+        resource.etag = etag(resource.name, self._last_ns)
+
+    def _validated(self, resource: run_v2.Service | run_v2.Revision) -> Operation:
+        operation = self.operations.begin(parent_of(resource.name), resource)
+        return _copy(self.operations.succeed(operation, resource))
+
+    def _deployed(self, name: str) -> Deployed:
+        parent, service_id = _parsed_pair(split_service, name)
+        if name not in self.services:
+            raise _absent(parent, "SERVICE", service_id)
+        return self.services[name]
+
+    def _revision(self, name: str) -> tuple[Deployed, run_v2.Revision]:
+        service, revision = _parsed_pair(split_revision, name)
+        deployed = self._deployed(service)
+        if revision not in deployed.revisions:
+            raise _absent(parent_of(service), "REVISION", revision)
+        return deployed, deployed.revisions[revision]
+
+
+def _check_etag(given: str, resource: run_v2.Service | run_v2.Revision) -> None:
+    if given and given != resource.etag:
+        text = f"Conflict for resource '{short(resource.name)}': version '{given}' was specified but current version is '{resource.etag}'."
+        raise Refusal(StatusCode.ABORTED, text)
+
+
+def _check_unique(deployed: Deployed, template: run_v2.RevisionTemplate) -> None:
+    existing = deployed.revisions.get(template.revision)
+    if existing is not None and any(
+        getattr(existing, part) != getattr(template, part) for part in _TEMPLATE_TO_REVISION
+    ):
+        text = f"Revision named '{template.revision}' with different configuration already exists."
+        raise Refusal(StatusCode.ALREADY_EXISTS, text)
+
+
+def _absent(parent: str, kind: str, name: str) -> Refusal:
+    _, project, _, location = parent.split("/")
+    text = f"Resource '{name}' of kind '{kind}' in region '{location}' in project '{project}' does not exist."
+    return Refusal(StatusCode.NOT_FOUND, text)
+
+
+def _parsed(parse: Callable[[str], str], name: str) -> str:
+    try:
+        return parse(name)
+    except ValueError as problem:
+        raise invalid("parent", str(problem)) from problem
+
+
+def _parsed_pair(parse: Callable[[str], tuple[str, str]], name: str) -> tuple[str, str]:
+    try:
+        return parse(name)
+    except ValueError as problem:
+        raise invalid("name", str(problem)) from problem
+
+
+def _page(items: Sequence[_Resource], size: int, token: str) -> tuple[Sequence[_Resource], str]:
+    if token and not token.isdigit():
+        raise invalid("page_token", f"{token!r} was not given out here.")
+    start = int(token or 0)
+    end = start + min(size or _PAGE, _PAGE)
+    return items[start:end], str(end) if end < len(items) else ""
+
+
+def _copy(operation: Operation) -> Operation:
+    answer = Operation()
+    answer.CopyFrom(operation)
+    return answer

@@ -1,0 +1,66 @@
+"""What the platform reports about a resource: conditions, with the reason of a failure."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from google.cloud import run_v2
+from grpc import StatusCode
+
+from rehearsal.cloud_run.refusal import Refusal
+
+State = run_v2.Condition.State
+_Reason = run_v2.Condition.CommonReason
+_RevisionReason = run_v2.Condition.RevisionReason
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How one part is: RECONCILING, SUCCEEDED or FAILED, with a sentence and the error it comes from."""
+
+    state: int
+    message: str = ""
+    code: StatusCode = StatusCode.OK
+
+    @classmethod
+    def failed(cls, refusal: Refusal) -> "Health":
+        """Return the health of what a refusal stopped."""
+        return cls(State.CONDITION_FAILED, refusal.message, refusal.code)
+
+
+RECONCILING = Health(State.CONDITION_RECONCILING)
+SUCCEEDED = Health(State.CONDITION_SUCCEEDED)
+
+
+def of_service(kind: str, health: Health) -> run_v2.Condition:
+    """Return a service's condition; a failure is the revision's."""
+    condition = _condition(kind, health)
+    if health.state == State.CONDITION_FAILED:
+        missing = health.code is StatusCode.NOT_FOUND
+        condition.reason = _Reason.CONTAINER_MISSING if missing else _Reason.REVISION_FAILED
+    return condition
+
+
+def of_revision(kind: str, health: Health) -> run_v2.Condition:
+    """Return a revision's condition; a failure is the container's."""
+    condition = _condition(kind, health)
+    if health.state == State.CONDITION_FAILED and health.code is StatusCode.NOT_FOUND:
+        condition.reason = _Reason.CONTAINER_MISSING
+    elif health.state == State.CONDITION_FAILED:
+        condition.revision_reason = _RevisionReason.HEALTH_CHECK_CONTAINER_ERROR
+    return condition
+
+
+def active(addressed: bool) -> run_v2.Condition:
+    """Return whether a revision is reachable at all; one that is not is retired."""
+    if addressed:
+        return _condition("Active", SUCCEEDED)
+    condition = _condition("Active", Health(State.CONDITION_FAILED, "Revision retired."))
+    condition.severity = run_v2.Condition.Severity.INFO
+    condition.revision_reason = _RevisionReason.RETIRED
+    return condition
+
+
+def _condition(kind: str, health: Health) -> run_v2.Condition:
+    return run_v2.Condition(
+        type_=kind, state=health.state, message=health.message, last_transition_time=datetime.now(UTC)
+    )

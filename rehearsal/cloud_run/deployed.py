@@ -1,0 +1,85 @@
+"""One service with everything that runs for it, and how it is reported."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from google.cloud import run_v2
+
+from rehearsal.cloud_run import conditions
+from rehearsal.cloud_run.conditions import RECONCILING, SUCCEEDED, Health, State
+from rehearsal.cloud_run.names import short
+from rehearsal.splitter import Splitter
+
+_BY_REVISION = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
+
+
+@dataclass(slots=True)
+class Deployed:
+    """A service as the API tells it, its revisions by short name, its addresses, and the work under way for it."""
+
+    service: run_v2.Service
+    address: Splitter
+    revisions: dict[str, run_v2.Revision] = field(default_factory=dict)
+    health: dict[str, Health] = field(default_factory=dict)
+    previews: dict[str, Splitter] = field(default_factory=dict)
+    launches: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    routes: Health = RECONCILING
+    routing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    under_way: int = 0
+
+    @property
+    def id(self) -> str:
+        """Return the service's short name."""
+        return short(self.service.name)
+
+    @property
+    def latest_ready(self) -> str:
+        """Return the short name of the revision that LATEST means, empty when none was ever ready."""
+        return short(self.service.latest_ready_revision)
+
+    def addressed(self) -> set[str]:
+        """Return the revisions that traffic or a tag leads to, or is about to lead to."""
+        targets = (*self.service.traffic, *self.service.traffic_statuses)
+        return {target.revision if target.type_ == _BY_REVISION else self.latest_ready for target in targets}
+
+    def splitters(self) -> tuple[Splitter, ...]:
+        """Return the public address and every preview."""
+        return (self.address, *self.previews.values())
+
+    def report(self) -> None:
+        """Bring `reconciling` and all conditions up to what is known."""
+        configuration = self.health.get(short(self.service.latest_created_revision), RECONCILING)
+        self.service.reconciling = self.under_way > 0
+        self.service.terminal_condition = conditions.of_service("Ready", _worst(configuration, self.routes))
+        self.service.conditions = [
+            conditions.of_service("RoutesReady", self.routes),
+            conditions.of_service("ConfigurationsReady", configuration),
+        ]
+        addressed = self.addressed()
+        for name, revision in self.revisions.items():
+            health = self.health[name]
+            revision.reconciling = health.state == State.CONDITION_RECONCILING
+            revision.conditions = [
+                conditions.of_revision("Ready", health),
+                conditions.of_revision("ContainerHealthy", health),
+                conditions.active(name in addressed),
+            ]
+
+    def status_of(self, target: run_v2.TrafficTarget) -> run_v2.TrafficTargetStatus:
+        """Return a target as it is reported once it is true, with the address of its tag."""
+        preview = self.previews.get(target.tag)
+        return run_v2.TrafficTargetStatus(
+            type_=target.type_,
+            revision=target.revision,
+            percent=target.percent,
+            tag=target.tag,
+            uri=preview.url if preview else "",
+        )
+
+
+def _worst(*parts: Health) -> Health:
+    for state in (State.CONDITION_FAILED, State.CONDITION_RECONCILING):
+        for part in parts:
+            if part.state == state:
+                return part
+    return SUCCEEDED

@@ -1,0 +1,128 @@
+"""What goes wrong at the API on demand, and the journal of what was called."""
+
+import itertools
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from grpc import StatusCode
+
+_JOURNAL_MAX = 20_000
+ANY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiFault:
+    """What happens to calls of one `method` (`UpdateService`; `*` for any) whose resource name contains `resource`.
+
+    The first `after` matching calls are let through, the next `times` are hit: each waits `delay_s` seconds; a `writer`
+    then changes the service under its own identity (its traffic becomes `writer_traffic`, or else an annotation changes);
+    then the call is refused with `code`, asking to come back after `retry_after_s` if given. With `lost` the call is
+    carried out first and only its reply is refused. With `inside` the refusal is the operation's error, not the call's.
+    """
+
+    method: str = ANY
+    code: str = "OK"
+    message: str = ""
+    resource: str = ""
+    times: int = 1
+    after: int = 0
+    delay_s: float = 0.0
+    retry_after_s: float | None = None
+    lost: bool = False
+    inside: bool = False
+    writer: str = ""
+    writer_traffic: dict[str, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.code not in StatusCode.__members__:
+            raise ValueError(f"code {self.code!r} is not a gRPC status; one of {', '.join(StatusCode.__members__)}")
+        if self.times < 1 or self.after < 0 or self.delay_s < 0:
+            raise ValueError(f"times starts at 1, after and delay_s at 0: {self}")
+        if (self.lost or self.inside) and self.code == "OK":
+            raise ValueError("lost and inside need a code: the error that takes the reply's place")
+        if self.writer_traffic is not None and (not self.writer or sum(self.writer_traffic.values()) != 100):
+            raise ValueError("writer_traffic needs a writer, and percents that total 100")
+
+    @property
+    def status(self) -> StatusCode:
+        """Return the status it refuses with; OK when it refuses nothing."""
+        return StatusCode[self.code]
+
+
+@dataclass(slots=True)
+class _Armed:
+    fault: ApiFault
+    let_through: int = 0
+    hits: int = 0
+
+
+@dataclass(slots=True)
+class Faults:
+    """The faults in force, in the order they were added; the first that matches a call hits it."""
+
+    _armed: dict[int, _Armed] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def add(self, fault: ApiFault) -> int:
+        """Arm a fault and return its number."""
+        number = next(self._numbers)
+        self._armed[number] = _Armed(fault)
+        return number
+
+    def remove(self, number: int) -> bool:
+        """Disarm a fault; say whether it was armed."""
+        return self._armed.pop(number, None) is not None
+
+    def clear(self) -> None:
+        """Disarm all."""
+        self._armed.clear()
+
+    def listed(self) -> dict[int, tuple[ApiFault, int]]:
+        """Return the faults still armed with how often each has hit, by number."""
+        return {number: (armed.fault, armed.hits) for number, armed in self._armed.items()}
+
+    def take(self, method: str, resource: str) -> ApiFault | None:
+        """Return the fault that hits this call, if one does; it is used up after its `times`."""
+        for number, armed in tuple(self._armed.items()):
+            fault = armed.fault
+            if fault.method not in (ANY, method) or fault.resource not in resource:
+                continue
+            if armed.let_through < fault.after:
+                armed.let_through += 1
+                continue
+            armed.hits += 1
+            if armed.hits >= fault.times:
+                del self._armed[number]
+            return fault
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of the API: when it began, how long it took, what it answered, to whom, and whether a fault hit it."""
+
+    at: datetime
+    method: str
+    resource: str
+    code: str
+    seconds: float
+    caller: str
+    faulted: bool = False
+
+
+@dataclass(slots=True)
+class Journal:
+    """The last calls, oldest first."""
+
+    calls: deque[Call] = field(default_factory=lambda: deque(maxlen=_JOURNAL_MAX))
+
+    def record(self, call: Call) -> None:
+        """Add a call."""
+        self.calls.append(call)
+
+    def of(self, method: str = ANY, since: datetime | None = None) -> list[Call]:
+        """Return the calls of a method that began after a moment."""
+        earliest = since or datetime.min.replace(tzinfo=UTC)
+        return [call for call in self.calls if method in (ANY, call.method) and call.at > earliest]
