@@ -17,8 +17,8 @@ class ApiFault:
     """What happens to calls of one `method` (`UpdateService`; `*` for any) whose resource name contains `resource`.
 
     The first `after` matching calls are let through, the next `times` are hit: each waits `delay_s` seconds; a `writer`
-    then changes the service under its own identity (its traffic becomes `writer_traffic`, or else an annotation changes);
-    then the call is refused with `code`, asking to come back after `retry_after_s` if given. With `lost` the call is
+    then changes the service under its own identity (its traffic becomes `writer_traffic`, or else an annotation
+    changes); then the call is refused with `code`, asking to come back after `retry_after_s` if given. With `lost` the call is
     carried out first and only its reply is refused. With `inside` the refusal is the operation's error, not the call's.
     """
 

@@ -2,27 +2,26 @@
 
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
-import proto
 from google.cloud import run_v2
 from google.longrunning.operations_pb2 import Operation
 from grpc import StatusCode
 
-from rehearsal.cloud_run.conditions import RECONCILING, SUCCEEDED
+from rehearsal.cloud_run.conditions import RECONCILING
 from rehearsal.cloud_run.deployed import Deployed
 from rehearsal.cloud_run.merge import merged
 from rehearsal.cloud_run.names import etag, generated_revision, parent_of, short, split_revision, split_service
-from rehearsal.cloud_run.operations import Operations
+from rehearsal.cloud_run.operations import Operations, Resource
 from rehearsal.cloud_run.reconciler import Reconciler
 from rehearsal.cloud_run.refusal import Refusal, invalid
 from rehearsal.cloud_run.rules import check, check_service_id
 
 _PAGE = 100
-_Resource = TypeVar("_Resource", bound=proto.Message)
+_Resource = TypeVar("_Resource", run_v2.Service, run_v2.Revision)
 _TEMPLATE_TO_REVISION = (
     "labels",
     "annotations",
@@ -194,13 +193,13 @@ class CloudRun:
         await self.reconciler.remove(deployed)
         self.operations.succeed(operation, deployed.service)
 
-    def _touch(self, resource: run_v2.Service | run_v2.Revision) -> None:
+    def _touch(self, resource: Resource) -> None:
         """Give a resource a new update time and etag; no two updates share one."""
         self._last_ns = max(time.time_ns(), self._last_ns + 1)
         resource.update_time = datetime.fromtimestamp(self._last_ns / 1e9, UTC)
         resource.etag = etag(resource.name, self._last_ns)
 
-    def _validated(self, resource: run_v2.Service | run_v2.Revision) -> Operation:
+    def _validated(self, resource: Resource) -> Operation:
         operation = self.operations.begin(parent_of(resource.name), resource)
         return _copy(self.operations.succeed(operation, resource))
 
@@ -218,9 +217,10 @@ class CloudRun:
         return deployed, deployed.revisions[revision]
 
 
-def _check_etag(given: str, resource: run_v2.Service | run_v2.Revision) -> None:
+def _check_etag(given: str, resource: Resource) -> None:
     if given and given != resource.etag:
-        text = f"Conflict for resource '{short(resource.name)}': version '{given}' was specified but current version is '{resource.etag}'."
+        stale = f"version '{given}' was specified but current version is '{resource.etag}'."
+        text = f"Conflict for resource '{short(resource.name)}': {stale}"
         raise Refusal(StatusCode.ABORTED, text)
 
 

@@ -33,34 +33,30 @@ SUCCEEDED = Health(State.CONDITION_SUCCEEDED)
 
 def of_service(kind: str, health: Health) -> run_v2.Condition:
     """Return a service's condition; a failure is the revision's."""
-    condition = _condition(kind, health)
-    if health.state == State.CONDITION_FAILED:
-        missing = health.code is StatusCode.NOT_FOUND
-        condition.reason = _Reason.CONTAINER_MISSING if missing else _Reason.REVISION_FAILED
-    return condition
+    if health.state != State.CONDITION_FAILED:
+        return _condition(kind, health)
+    missing = health.code is StatusCode.NOT_FOUND
+    return _condition(kind, health, reason=_Reason.CONTAINER_MISSING if missing else _Reason.REVISION_FAILED)
 
 
 def of_revision(kind: str, health: Health) -> run_v2.Condition:
     """Return a revision's condition; a failure is the container's."""
-    condition = _condition(kind, health)
-    if health.state == State.CONDITION_FAILED and health.code is StatusCode.NOT_FOUND:
-        condition.reason = _Reason.CONTAINER_MISSING
-    elif health.state == State.CONDITION_FAILED:
-        condition.revision_reason = _RevisionReason.HEALTH_CHECK_CONTAINER_ERROR
-    return condition
+    if health.state != State.CONDITION_FAILED:
+        return _condition(kind, health)
+    if health.code is StatusCode.NOT_FOUND:
+        return _condition(kind, health, reason=_Reason.CONTAINER_MISSING)
+    return _condition(kind, health, revision_reason=_RevisionReason.HEALTH_CHECK_CONTAINER_ERROR)
 
 
-def active(addressed: bool) -> run_v2.Condition:
+def active(*, addressed: bool) -> run_v2.Condition:
     """Return whether a revision is reachable at all; one that is not is retired."""
     if addressed:
         return _condition("Active", SUCCEEDED)
-    condition = _condition("Active", Health(State.CONDITION_FAILED, "Revision retired."))
-    condition.severity = run_v2.Condition.Severity.INFO
-    condition.revision_reason = _RevisionReason.RETIRED
-    return condition
+    retired = Health(State.CONDITION_FAILED, "Revision retired.")
+    severity = run_v2.Condition.Severity.INFO
+    return _condition("Active", retired, severity=severity, revision_reason=_RevisionReason.RETIRED)
 
 
-def _condition(kind: str, health: Health) -> run_v2.Condition:
-    return run_v2.Condition(
-        type_=kind, state=health.state, message=health.message, last_transition_time=datetime.now(UTC)
-    )
+def _condition(kind: str, health: Health, **more: int) -> run_v2.Condition:
+    at = datetime.now(UTC)
+    return run_v2.Condition(type_=kind, state=health.state, message=health.message, last_transition_time=at, **more)

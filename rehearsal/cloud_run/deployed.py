@@ -39,8 +39,12 @@ class Deployed:
 
     def addressed(self) -> set[str]:
         """Return the revisions that traffic or a tag leads to, or is about to lead to."""
-        targets = (*self.service.traffic, *self.service.traffic_statuses)
-        return {target.revision if target.type_ == _BY_REVISION else self.latest_ready for target in targets}
+        wanted = {self.revision_of(target) for target in self.service.traffic}
+        return wanted | {self.revision_of(target) for target in self.service.traffic_statuses}
+
+    def revision_of(self, target: run_v2.TrafficTarget | run_v2.TrafficTargetStatus) -> str:
+        """Return the short name of the revision that a target means now."""
+        return target.revision if target.type_ == _BY_REVISION else self.latest_ready
 
     def splitters(self) -> tuple[Splitter, ...]:
         """Return the public address and every preview."""
@@ -62,7 +66,7 @@ class Deployed:
             revision.conditions = [
                 conditions.of_revision("Ready", health),
                 conditions.of_revision("ContainerHealthy", health),
-                conditions.active(name in addressed),
+                conditions.active(addressed=name in addressed),
             ]
 
     def status_of(self, target: run_v2.TrafficTarget) -> run_v2.TrafficTargetStatus:

@@ -31,6 +31,7 @@ WRITABLE = (
     "build_config",
 )
 _LATEST = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
+_PUBLIC = run_v2.IngressTraffic.INGRESS_TRAFFIC_ALL
 _PORT = 8080
 _STARTUP_S = 240
 _TIMEOUT_S = 300
@@ -60,7 +61,7 @@ def with_defaults(service: run_v2.Service) -> run_v2.Service:
     """Fill in, and return, what the platform fills in: all traffic on LATEST, port, probe, limits."""
     if not service.traffic:
         service.traffic = [run_v2.TrafficTarget(type_=_LATEST, percent=100)]
-    service.ingress = service.ingress or run_v2.IngressTraffic.INGRESS_TRAFFIC_ALL
+    service.ingress = service.ingress or run_v2.IngressTraffic(_PUBLIC)
     service.launch_stage = service.launch_stage or 4  # google.api.LaunchStage.GA
     template = service.template
     template.max_instance_request_concurrency = template.max_instance_request_concurrency or _CONCURRENCY

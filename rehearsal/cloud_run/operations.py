@@ -4,13 +4,16 @@ import asyncio
 import uuid
 from dataclasses import dataclass, field
 
-import proto
+from google.cloud import run_v2
 from google.longrunning.operations_pb2 import ListOperationsResponse, Operation
+from google.protobuf.any_pb2 import Any as AnyMessage
 from grpc import StatusCode
 
 from rehearsal.cloud_run.refusal import Refusal
 
 _LONGEST_WAIT_S = 600.0
+
+Resource = run_v2.Service | run_v2.Revision
 
 
 @dataclass(slots=True)
@@ -20,7 +23,7 @@ class Operations:
     _by_name: dict[str, Operation] = field(default_factory=dict)
     _done: dict[str, asyncio.Event] = field(default_factory=dict)
 
-    def begin(self, parent: str, resource: proto.Message) -> Operation:
+    def begin(self, parent: str, resource: Resource) -> Operation:
         """Record a new operation about a resource."""
         operation = Operation(name=f"{parent}/operations/{uuid.uuid4()}")
         _pack(operation.metadata, resource)
@@ -28,13 +31,13 @@ class Operations:
         self._done[operation.name] = asyncio.Event()
         return operation
 
-    def succeed(self, operation: Operation, resource: proto.Message) -> Operation:
+    def succeed(self, operation: Operation, resource: Resource) -> Operation:
         """End an operation with the resource it was about."""
         _pack(operation.metadata, resource)
         _pack(operation.response, resource)
         return self._finish(operation)
 
-    def fail(self, operation: Operation, refusal: Refusal, resource: proto.Message) -> Operation:
+    def fail(self, operation: Operation, refusal: Refusal, resource: Resource) -> Operation:
         """End an operation with an error inside."""
         _pack(operation.metadata, resource)
         operation.error.CopyFrom(refusal.status())
@@ -74,5 +77,5 @@ class Operations:
         return operation
 
 
-def _pack(slot: object, resource: proto.Message) -> None:
-    slot.Pack(type(resource).pb(resource), type_url_prefix="type.googleapis.com/")  # type: ignore[attr-defined]
+def _pack(slot: AnyMessage, resource: Resource) -> None:
+    slot.Pack(type(resource).pb(resource), type_url_prefix="type.googleapis.com/")

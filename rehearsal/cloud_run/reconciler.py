@@ -16,9 +16,9 @@ from rehearsal.cloud_run.refusal import Refusal
 from rehearsal.platform import Crashed, ImageMissing, NeverReady, Platform
 from rehearsal.splitter import PUBLIC, Fault, Splitter, Tally
 
-_BY_REVISION = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
 _DRAIN_S = 10.0
 _NOT_READY = "Revision '{}' is not ready and cannot serve traffic."
+_ABSENT = "Revision '{}' does not exist or is deleted. Update all traffic to route to currently available revisions."
 _NEVER_LISTENED = (
     " The user-provided container failed to start and listen on the port defined provided by the PORT environment "
     "variable within the allocated timeout. This can happen when the container port is misconfigured or if the timeout "
@@ -155,10 +155,9 @@ class Reconciler:
 
     async def _awake(self, deployed: Deployed, target: run_v2.TrafficTarget) -> Backends:
         """Return where a target's revision listens, started again if it was idle or had died."""
-        name = target.revision if target.type_ == _BY_REVISION else deployed.latest_ready
+        name = deployed.revision_of(target)
         if name not in deployed.revisions:
-            text = f"Revision '{name}' does not exist or is deleted. Update all traffic to route to currently available revisions."
-            raise Refusal(StatusCode.FAILED_PRECONDITION, text)
+            raise Refusal(StatusCode.FAILED_PRECONDITION, _ABSENT.format(name))
         if deployed.health[name].state != State.CONDITION_SUCCEEDED:
             raise Refusal(StatusCode.FAILED_PRECONDITION, deployed.health[name].message or _NOT_READY.format(name))
         if not self.platform.alive(name):

@@ -62,7 +62,7 @@ def _check_revision_name(revision: str, service_id: str) -> None:
     if not _NAME.fullmatch(revision) or len(revision) > _REVISION_MAX:
         raise invalid(
             "service.template.revision",
-            f"{revision!r} must use only lowercase letters, digits and hyphens, and at most {_REVISION_MAX} characters.",
+            f"{revision!r} must use only lowercase letters, digits and hyphens, at most {_REVISION_MAX} of them.",
         )
 
 

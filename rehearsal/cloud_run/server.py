@@ -20,7 +20,6 @@ from rehearsal.faults import ApiFault, Call, Faults, Journal
 
 CALLER_KEY = "x-rehearsal-caller"
 DEFAULT_CALLER = "deployer@rehearsal"
-_STOP_S = 0.2
 
 Verb = Callable[[Any, str], Awaitable[Any]]
 
@@ -41,7 +40,7 @@ class Front:
         await server.start()
         return server, port
 
-    def _handlers(self) -> tuple[grpc.GenericRpcHandler, ...]:
+    def _handlers(self) -> tuple[Any, ...]:
         cloud, operations = self.cloud, _Operations(self.cloud)
         verbs: dict[str, tuple[tuple[Any, Verb], ...]] = {
             "google.cloud.run.v2.Services": (
@@ -68,10 +67,10 @@ class Front:
             for service, listed in verbs.items()
         )
 
-    def _handler(self, request_type: Any, verb: Verb) -> tuple[str, grpc.RpcMethodHandler]:
+    def _handler(self, request_type: Any, verb: Verb) -> tuple[str, Any]:
         method = request_type.__name__.removesuffix("Request")
 
-        async def answer(request: Any, context: grpc.aio.ServicerContext) -> Any:
+        async def answer(request: Any, context: Any) -> Any:
             return await self._answer(method, verb, request, context)
 
         read = request_type.deserialize if hasattr(request_type, "deserialize") else request_type.FromString
@@ -79,7 +78,7 @@ class Front:
             answer, request_deserializer=read, response_serializer=_written
         )
 
-    async def _answer(self, method: str, verb: Verb, request: Any, context: grpc.aio.ServicerContext) -> Any:
+    async def _answer(self, method: str, verb: Verb, request: Any, context: Any) -> Any:
         began, at = time.perf_counter(), datetime.now(UTC)
         caller = str(dict(context.invocation_metadata() or ()).get(CALLER_KEY, DEFAULT_CALLER))
         resource = _resource(request)
