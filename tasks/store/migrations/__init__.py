@@ -1,0 +1,1 @@
+"""The way from an older database to `schema.py`."""
