@@ -1,0 +1,122 @@
+"""Cloud Run as a target: look, write once with a guard, look until it is true."""
+
+from collections.abc import Callable
+
+from google.cloud import run_v2
+
+from surefoot.errors import Interfered, Refused, StageFailed, TargetError, Unavailable
+from surefoot.release import Release
+from surefoot.rollout import Mark
+from surefoot.target import Live
+from surefoot.traffic import Traffic
+from surefoot.units import parse_duration
+from tasks.targets.cloud_run import Settings
+from tasks.targets.cloud_run.allocation import short_name
+from tasks.targets.cloud_run.calls import Calls
+from tasks.targets.cloud_run.change import Change, retiring, shifting, staging
+from tasks.targets.cloud_run.marks import fence
+from tasks.targets.cloud_run.patience import Patience
+from tasks.targets.cloud_run.reading import entrance, failure, is_failed, is_ready, read_live
+from tasks.targets.cloud_run.writing import GivenUp, interfered, make
+
+
+class CloudRun:
+    """One Cloud Run service."""
+
+    def __init__(self, settings: Settings, calls: Calls) -> None:
+        self._settings = settings
+        self._calls = calls
+
+    @classmethod
+    def connect(cls, settings: Settings, on_call: Callable[[str], None] | None = None) -> "CloudRun":
+        """Return the target with a channel of its own."""
+        return cls(settings, Calls(settings, on_call))
+
+    async def live(self) -> Live:
+        """Return what is observed now."""
+        return await self._live(await self._calls.service())
+
+    async def stage(self, release: Release, mark: Mark, seen: Live) -> Live:
+        """Return once the release's revision is ready and previewable, without user traffic. Idempotent.
+
+        A revision that once failed stays failed under its name: it is StageFailed again, without a write.
+        """
+        name = release.revision_name(self._settings.service)
+        service = await self._calls.service()
+        found = await self._revision(service, name)
+        if found is not None:
+            _refuse_unusable(found, release)
+        change = staging(release, mark, seen, service, exists=found is not None)
+        if not (seen.settled or change.is_wished(service)):
+            raise Unavailable(f"a change of {self._settings.service} is still on its way; look again when it is over")
+        try:
+            live = await self._make(change, mark, seen, service)
+        except (Unavailable, GivenUp) as problem:
+            found = await self._revision_if_seen(service, name)
+            if is_ready(found) if found else isinstance(problem, Unavailable):
+                raise
+            raise _stage_failed(name, found, seen.traffic, problem) from problem
+        if not _is_previewable(live, name):
+            raise Unavailable(f"{name} has no address of its own yet; look again")
+        return live
+
+    async def shift(self, traffic: Traffic, mark: Mark | None, seen: Live) -> Live:
+        """Return once the traffic is observed to be so. Also the way back. No mark: the rollout is over."""
+        service = await self._calls.service()
+        return await self._make(shifting(traffic, mark, seen, service), mark, seen, service)
+
+    async def retire(self, revision: str, seen: Live) -> Live:
+        """Take our tag off a revision; it stays ready, as a way back."""
+        service = await self._calls.service()
+        return await self._make(retiring(revision, service), None, seen, service)
+
+    async def close(self) -> None:
+        """Let go of the channel."""
+        await self._calls.close()
+
+    async def _make(self, change: Change, mark: Mark | None, seen: Live, service: run_v2.Service) -> Live:
+        """Make a change unless somebody else was here since `seen`; what is already so is only waited for."""
+        if mark is not None and mark.fence < fence(service.annotations):
+            raise Interfered(
+                f"{mark.rollout} was overtaken: its fence is {mark.fence}, and a newer owner has written here with "
+                f"{fence(service.annotations)}; this one has to stop"
+            )
+        if service.etag != seen.version and not change.is_wished(service):
+            raise interfered(service)
+        within_s, every_s = parse_duration(self._settings.change_within), parse_duration(self._settings.poll_every)
+        return await self._live(await make(self._calls, change, service, Patience.of(within_s, every_s)))
+
+    async def _live(self, service: run_v2.Service) -> Live:
+        return read_live(service, await self._calls.revisions(service))
+
+    async def _revision(self, service: run_v2.Service, name: str) -> run_v2.Revision | None:
+        return await self._calls.revision(f"{service.name}/revisions/{name}")
+
+    async def _revision_if_seen(self, service: run_v2.Service, name: str) -> run_v2.Revision | None:
+        """Return the revision of a stage that failed; whatever stops us from looking must not hide that failure."""
+        try:
+            return await self._revision(service, name)
+        except TargetError:
+            return None
+
+
+def _refuse_unusable(found: run_v2.Revision, release: Release) -> None:
+    name, image = short_name(found.name), entrance(found.containers).image
+    if image != str(release.image):
+        raise Refused(f"{name} exists, with another image: {image}, expected {release.image}; give a new version")
+    if is_failed(found):
+        raise StageFailed(
+            f"{name} failed before: {failure(found.conditions)}; it will not come up by itself. Release a new commit, "
+            f"or take it away first: gcloud run revisions delete {name}"
+        )
+
+
+def _is_previewable(live: Live, name: str) -> bool:
+    revision = live.revisions.get(name)
+    return revision is not None and revision.ready and bool(revision.preview)
+
+
+def _stage_failed(name: str, found: run_v2.Revision | None, traffic: Traffic, problem: TargetError) -> StageFailed:
+    reason = (failure(found.conditions) if found else "") or str(problem)
+    log = (found.log_uri if found else "") or f"gcloud run revisions logs read {name}"
+    return StageFailed(f"{name} never became ready: {reason} No user was sent to it: {traffic}. Its log: {log}")
