@@ -161,7 +161,7 @@ async def _log_in(request: web.Request) -> web.StreamResponse:
 async def _json(request: web.Request) -> dict[str, object]:
     asked = await request.json() if request.can_read_body else {}
     if not isinstance(asked, dict):
-        raise ValueError("write a JSON object")
+        raise web.HTTPBadRequest(reason="write a JSON object")
     return asked
 
 

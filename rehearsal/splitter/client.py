@@ -1,7 +1,7 @@
 """The client's side: requests are read one after another, each answered before the next."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rehearsal.splitter.exchange import Exchange
 from rehearsal.splitter.message import HEAD_MAX_BYTES, BadMessage, parse_request
@@ -28,8 +28,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember who asks and how to write."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are, but do not say so
         self.peer = str(transport.get_extra_info("peername")[0]).encode()
         self._splitter.clients.add(self)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Protocol
+from typing import Protocol, cast
 
 from rehearsal.backend import Backend
 
@@ -39,8 +39,7 @@ class BackendConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember how to write."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are, but do not say so
 
     def data_received(self, data: bytes) -> None:
         """Hand the bytes to the asker; bytes that nobody asked for end the connection."""
