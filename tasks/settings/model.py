@@ -1,0 +1,282 @@
+"""The service file as people write it: each field's one description is its documentation everywhere.
+
+Values stay as written (`10m`, `5%`); `tasks.settings.meaning` turns them into the core's. Defaults are the core's own,
+held to them by a test.
+"""
+
+import ipaddress
+import re
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from surefoot.check import Expectation
+from surefoot.rollout import WhenUnclear
+from surefoot.service import OnCrash
+from surefoot.units import parse_duration, parse_percent
+
+DURATION = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
+PERCENT = r"^\d+(\.\d+)?\s*%$"
+
+
+def _text(value: Any, unit: str) -> str:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        raise ValueError(f"{value} has no unit; write {unit}")  # noqa: TRY004 (pydantic collects ValueErrors)
+    if not isinstance(value, str):
+        raise PydanticCustomError("text_expected", "text")
+    return value
+
+
+def _duration(value: Any) -> str:
+    parse_duration(text := _text(value, "10m, 90s or 1h30m"))
+    return text
+
+
+def _some_time(value: Any) -> str:
+    if parse_duration(text := _duration(value)) <= 0:
+        raise ValueError(f"{text!r} is no time at all; write 10m, 90s or 1h30m")
+    return text
+
+
+def _share(value: Any) -> str:
+    if parse_percent(text := _text(value, "5% or 0.5%")) <= 0:
+        raise ValueError(f"{text!r} would be nothing at all; write 5% or 0.5%")
+    return text
+
+
+def _traffic(value: Any) -> str:
+    rate = parse_percent(text := _text(value, f"{value}%")) * 100
+    if rate < 1 or rate != int(rate):
+        raise ValueError(f"{text!r} is not a whole percentage from 1% to 100%; platforms know no finer")
+    return text
+
+
+def _expectation(value: Any) -> str:
+    if not isinstance(value, str):
+        raise PydanticCustomError("text_expected", "text")
+    try:
+        Expectation.parse(value)
+    except re.error as problem:
+        raise ValueError(f"{value!r} is not a regular expression Python understands: {problem}") from problem
+    return value
+
+
+def _capture(value: Any) -> str:
+    if not isinstance(value, str):
+        raise PydanticCustomError("text_expected", "text")
+    if value.startswith(("json.", "json[", "$.", "$[", "header.")):
+        return value
+    try:
+        groups = re.compile(value).groups
+    except re.error as problem:
+        raise ValueError(f"{value!r} is neither json.<path>, header.<name> nor a regular expression") from problem
+    if groups != 1:
+        raise ValueError(f"{value!r} has {groups} groups; put the part to keep, and only it, in ( )")
+    return value
+
+
+def _path(value: Any) -> str:
+    if not isinstance(value, str):
+        raise PydanticCustomError("text_expected", "text")
+    if not value.startswith("/") or value.startswith("//") or re.search(r"\s", value):
+        raise ValueError(f"{value!r} is not a path; write /healthz: the address is the release's own")
+    return value
+
+
+def _api_url(value: Any) -> str:
+    if not isinstance(value, str):
+        raise PydanticCustomError("text_expected", "text")
+    parts = urlsplit(value)
+    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+        return value
+    raise ValueError(f"{value!r} would send the token in plain text; write https://…, or a loopback address")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _reference(value: Any) -> Any:
+    if isinstance(value, dict):
+        if len(value.keys() & {"env", "prefect"}) == 2:
+            raise PydanticCustomError("secret_twice", "both env and prefect; a secret is in one place")
+        if not value:
+            raise PydanticCustomError("secret_nowhere", "empty")
+        return value
+    raise PydanticCustomError("secret_written_out", "a secret written out")
+
+
+def _schema(**fields: JsonValue) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", **fields})
+
+
+_LENGTH = _schema(pattern=DURATION, examples=["10m", "90s", "1h30m"])
+_RATE = _schema(pattern=PERCENT, examples=["5%", "0.5%"])
+
+Duration = Annotated[str, BeforeValidator(_duration), _LENGTH]
+SomeTime = Annotated[str, BeforeValidator(_some_time), _LENGTH]
+Share = Annotated[str, BeforeValidator(_share), _RATE]
+TrafficPercent = Annotated[str, BeforeValidator(_traffic), _schema(pattern=r"^\d+\s*%$", examples=["10%", "100%"])]
+Expected = Annotated[
+    str,
+    BeforeValidator(_expectation),
+    _schema(examples=["status == 200", "time < 800ms", "text contains Welcome", 'json.items[0].name == "tea"']),
+]
+Captured = Annotated[str, BeforeValidator(_capture), _schema(examples=["json.id", "header.location", 'id="(\\d+)"'])]
+Path = Annotated[str, BeforeValidator(_path), _schema(pattern=r"^/[^/\s]?\S*$", examples=["/healthz"])]
+ApiUrl = Annotated[str, BeforeValidator(_api_url), _schema(format="uri")]
+Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,48}[a-z0-9])?$", examples=["shop"])]
+Identifier = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
+
+
+class Section(BaseModel):
+    """A mapping of the file: unknown keys are mistakes, values are not guessed at."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Secret(Section):
+    """Where a secret is, never what it is: one of the two."""
+
+    env: str = Field(
+        default="", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="The environment variable that holds it."
+    )
+    prefect: str = Field(
+        default="", pattern=r"^[a-z0-9][a-z0-9-]*$", description="The Prefect secret block that holds it."
+    )
+
+
+class Request(Section):
+    """One request, and what its answer has to be."""
+
+    path: Path = Field(description="The path below the release's address. `{name}` is replaced by a captured value.")
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = Field(
+        default="GET", description="The HTTP method."
+    )
+    headers: dict[str, str] = Field(
+        default={}, description="Headers to send. Nothing secret: checks carry no credentials."
+    )
+    body: str | None = Field(default=None, description="The body to send, as it is.")
+    json_: JsonValue = Field(default=None, alias="json", description="The body to send, as JSON (sets content-type).")
+    expect: list[Expected] = Field(
+        default=["status == 200"],
+        min_length=1,
+        description="What has to be true of the answer, all of it: `status`, `time`, `size`, `text`, `header.<name>`, "
+        "`json.<path>`, compared by == != < <= > >= contains, not contains, matches, exists.",
+    )
+    capture: dict[Identifier, Captured] = Field(
+        default={},
+        description="Values to carry to the journey's later requests: name to json.<path>, header.<name>, or a "
+        "regular expression over the text with one group.",
+    )
+
+
+class Check(Request):
+    """One request, or a journey of several `steps` that share cookies and captured values."""
+
+    name: str = Field(min_length=1, max_length=60, description="What people call it, in reports.", examples=["order"])
+    path: Path = Field(default="", description="The path of the one request; leave it out for a journey.")
+    steps: list[Request] = Field(default=[], min_length=1, description="A journey's requests, in order.")
+    timeout: SomeTime = Field(default="10s", description="How long each request may take.")
+
+
+class Step(Section):
+    """One rung of the climb."""
+
+    traffic: TrafficPercent = Field(description="The new release's share of the users' requests.")
+    watch: Duration = Field(description="How long to look at it before going on; 0s only passes through.")
+
+
+class Harm(Section):
+    """The worsening that must not get through."""
+
+    error_rate: Share = Field(
+        default="2%", description="More failures than stable has, of all requests: 2% is 2 in 100 more."
+    )
+    latency: Share = Field(default="25%", description="Slower than stable, p50 or p95: 25% is a quarter slower.")
+    false_alarm: Share = Field(
+        default="1%", description="The chance of putting back a healthy release, over the whole rollout."
+    )
+
+
+class Rollout(Section):
+    """How a release climbs: steps up to 100 %, and what is looked at meanwhile."""
+
+    steps: list[Step] = Field(min_length=1, description="The climb, ending at 100%.")
+    bake: Duration = Field(default="0s", description="How long to keep looking at 100 % before it counts as promoted.")
+    compare: Duration = Field(
+        default="0s",
+        description="How long to compare with stable at 0 %, by preview address, before any user is sent there.",
+    )
+    look: SomeTime = Field(default="10s", description="The time between two looks.")
+    probes_per_second: float = Field(
+        default=2.0, gt=0, le=1000, description="How many requests of ours go to each side in a second."
+    )
+    patience: Duration = Field(default="10m", description="How much longer than its watch a step may stay unclear.")
+    when_unclear: Literal["roll_back", "ask"] = Field(
+        default=WhenUnclear.ROLL_BACK.value,
+        description="What to do when patience has run out: put it back, or ask a person.",
+    )
+    harm: Harm = Field(default=Harm(), description="The worsening that must not get through.")
+
+
+class Approval(Section):
+    """Who says yes before anything is changed here."""
+
+    approvers: list[str] = Field(default=[], description="Who may say yes; empty: anybody who can open the form.")
+    within: SomeTime = Field(default="3d", description="How long to wait for a yes; after that it is a no.")
+
+
+class Slack(Section):
+    """Where people are told."""
+
+    channel: str = Field(
+        pattern=r"^(#[^\s#]{1,80}|[CGD][A-Z0-9]{6,})$",
+        description="The channel's name or id; in quotes, since # begins a comment.",
+        examples=["#shop-releases"],
+    )
+    token: Annotated[Secret, BeforeValidator(_reference)] = Field(description="A bot's token, by reference.")
+    mention: str = Field(
+        default="", description="Whom to mention when a person is needed.", examples=["@ana", "<!here>"]
+    )
+    api_url: ApiUrl = Field(default="https://slack.com/api/", description="Slack's address, or a stand-in's.")
+
+
+class Notices(Section):
+    """Who is told, and where."""
+
+    slack: Slack | None = Field(default=None, description="Tell them in Slack.")
+
+
+class Environment(Section):
+    """A place we deploy to."""
+
+    target: dict[str, JsonValue] = Field(description="The platform, by its `kind`, and the place on it.")
+    rollout: Rollout = Field(description="How a release climbs here.")
+    checks: list[Check] = Field(default=[], description="What is checked here, besides the checks of all environments.")
+    approval: Approval | None = Field(default=None, description="Who says yes first. Left out: nobody is asked.")
+    notices: Notices | None = Field(default=None, description="Who is told. Left out: nobody is.")
+    on_crash: Literal["restore", "resume"] = Field(
+        default=OnCrash.RESTORE.value, description="What the watchdog does with a rollout whose process died."
+    )
+
+
+class ServiceFile(Section):
+    """What is deployed, and all the places it is deployed to: one file a service."""
+
+    name: Name = Field(description="The service's name: in Slack, in commands, in runs.")
+    repository: str = Field(
+        default="",
+        pattern=r"^https://\S+[^\s/]$",
+        description="Where its commits can be looked at.",
+        examples=["https://github.com/example/shop"],
+    )
+    checks: list[Check] = Field(default=[], description="What is checked in every environment.")
+    environments: dict[Name, Environment] = Field(
+        min_length=1, description="The places, by name; `staging` and `production` are what the flows ask for."
+    )
