@@ -106,8 +106,8 @@ def _refuse_unusable(found: run_v2.Revision, release: Release) -> None:
         raise Refused(f"{name} exists, with another image: {image}, expected {release.image}; give a new version")
     if is_failed(found):
         raise StageFailed(
-            f"{name} failed before: {failure(found.conditions)}; it will not come up by itself. Release a new commit, "
-            f"or take it away first: gcloud run revisions delete {name}"
+            f"{name} failed before: {failure(found.conditions)}; it will not come up by itself. "
+            "Release a new commit, or the same one under a new version"
         )
 
 

@@ -3,6 +3,8 @@
 import asyncio
 
 from google.cloud import run_v2
+from google.rpc.status_pb2 import Status
+from grpc import StatusCode
 
 from surefoot.errors import Interfered, Refused, Unavailable
 from tasks.targets.cloud_run.allocation import short_name
@@ -10,6 +12,9 @@ from tasks.targets.cloud_run.calls import Calls
 from tasks.targets.cloud_run.change import Change
 from tasks.targets.cloud_run.patience import Patience
 from tasks.targets.cloud_run.reading import failure, is_failed, last_writer
+
+# Inside an operation too these say "not now": nothing can be concluded from them about the release.
+_NOT_NOW = {code.value[0] for code in (StatusCode.UNAVAILABLE, StatusCode.RESOURCE_EXHAUSTED, StatusCode.ABORTED)}
 
 
 class GivenUp(Refused):
@@ -50,7 +55,7 @@ async def _write(calls: Calls, change: Change, service: run_v2.Service, patience
 
 async def _observe(calls: Calls, change: Change, operation: str, before: str, patience: Patience) -> run_v2.Service:
     """Return the service once it does as the change says; `before` is the etag from before the write."""
-    error: str | None = None
+    error: Status | None = None
     for wait_s in patience.waits():
         if operation:
             done, error = await _ended(calls, operation, patience)
@@ -64,25 +69,29 @@ async def _observe(calls: Calls, change: Change, operation: str, before: str, pa
     raise Unavailable("the change was accepted, but was not observed in time; look: gcloud run services describe")
 
 
-async def _ended(calls: Calls, operation: str, patience: Patience) -> tuple[bool, str | None]:
-    """Return whether an operation is over, and its error; None where nobody knows it any more."""
+async def _ended(calls: Calls, operation: str, patience: Patience) -> tuple[bool, Status | None]:
+    """Return whether an operation is over, and how (code 0 is well); None where nobody knows it any more."""
     try:
         state = await calls.operation(operation, patience.left_s)
     except Refused:
         return True, None
-    return state.done, state.error.message or (f"error {state.error.code}" if state.error.code else "")
+    return state.done, state.error
 
 
-def _refuse_hopeless(change: Change, service: run_v2.Service, before: str, error: str | None) -> None:
+def _refuse_hopeless(change: Change, service: run_v2.Service, before: str, error: Status | None) -> None:
     """Raise where waiting will not help: somebody wrote over it, or the cloud gave it up.
 
     The service's own failure counts only where the operation's end is unknown: it may be of an earlier change.
     """
-    if not change.is_wished(service):
-        if service.etag != before:
-            raise interfered(service)
-    elif not service.reconciling and (error or (error is None and is_failed(service))):
-        raise GivenUp(error or failure([service.terminal_condition, *service.conditions]))
+    if not change.is_wished(service) and service.etag != before:
+        raise interfered(service)
+    if service.reconciling:
+        return
+    if error is not None and error.code:
+        words = f"{error.message or 'no reason given'} (error {error.code})"
+        raise Unavailable(words) if error.code in _NOT_NOW else GivenUp(words)
+    if error is None and is_failed(service) and change.is_wished(service):
+        raise GivenUp(failure([service.terminal_condition, *service.conditions]))
 
 
 def _retry_after_s(problem: Unavailable | Interfered) -> float | None:
