@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+from multidict import CIMultiDict
 from yarl import URL
 
 from surefoot.answer import Answer
@@ -88,21 +89,28 @@ async def ask(who: aiohttp.ClientSession, url: str, request: Request, sent: Requ
 
 async def _answer(who: aiohttp.ClientSession, address: URL, sent: Request, timeout_s: float) -> Answer:
     started = time.perf_counter()
-    async with (
-        asyncio.timeout(timeout_s),
-        who.request(
-            sent.method,
-            address,
-            headers=sent.headers,
-            data=None if sent.body is None else sent.body.encode(),
-            allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(),
-        ) as response,
-    ):
+    asked = who.request(
+        sent.method,
+        address,
+        headers=_headers(sent),
+        data=None if sent.body is None else sent.body.encode(),
+        allow_redirects=False,
+        timeout=aiohttp.ClientTimeout(),
+    )
+    async with asyncio.timeout(timeout_s), asked as response:
         body = await _start_of(response)
         seconds = time.perf_counter() - started
         size = max(len(body), response.content_length or 0)
-        return Answer(response.status, _headers(response), _text(body, response), seconds, size)
+        return Answer(response.status, _named(response), _text(body, response), seconds, size)
+
+
+def _headers(sent: Request) -> CIMultiDict[str]:
+    """Return the request's own headers, with a content type where a body came without one."""
+    headers: CIMultiDict[str] = CIMultiDict(sent.headers)
+    if sent.body is not None:
+        looks_like_json = sent.body.lstrip().startswith(("{", "["))
+        headers.setdefault("Content-Type", "application/json" if looks_like_json else "text/plain; charset=utf-8")
+    return headers
 
 
 async def _start_of(response: aiohttp.ClientResponse) -> bytes:
@@ -123,7 +131,7 @@ def _text(body: bytes, response: aiohttp.ClientResponse) -> str:
         return body.decode("utf-8", "replace")
 
 
-def _headers(response: aiohttp.ClientResponse) -> Mapping[str, str]:
+def _named(response: aiohttp.ClientResponse) -> Mapping[str, str]:
     return {name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers}
 
 

@@ -41,10 +41,17 @@ def found(where: str, answer: Answer) -> str:
         return _written(_by_jsonpath(where, answer))
     if re.match(r"(json|header)\b[.\[]", where):
         return _written(answer.value(where))
-    match = re.search(where, answer.text)
+    return _by_pattern(where, answer.text)
+
+
+def _by_pattern(pattern: str, text: str) -> str:
+    try:
+        match = re.search(pattern, text)
+    except re.error as problem:
+        raise ValueError(f"{pattern} is not a regular expression: {problem}") from None
     if match is None:
-        raise LookupError(f"nothing matches {where}")
-    return match[1] if match.re.groups else match[0]
+        raise LookupError(f"nothing matches {pattern}")
+    return (match[1] if match.re.groups else match[0]) or ""
 
 
 def _by_jsonpath(path: str, answer: Answer) -> object:

@@ -82,10 +82,10 @@ class Probes:
         sent, first = 0, 0
         while sent < max(1, round(seconds * self._per_second)):
             check = self._checks[self._next % len(self._checks)]
-            size = len(check.requests)
-            sides[first].append(_Turn(start + sent / self._per_second, check))
-            sides[1 - first].append(_Turn(start + (sent + size / 2) / self._per_second, check))
-            sent, first, self._next = sent + size, 1 - first, self._next + 1
+            at, lasts = sent / self._per_second, len(check.requests) / self._per_second
+            sides[first].append(_Turn(start + at, check))
+            sides[1 - first].append(_Turn(start + at + min(lasts, seconds - at) / 2, check))
+            sent, first, self._next = sent + len(check.requests), 1 - first, self._next + 1
         return sides
 
 
