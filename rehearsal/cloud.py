@@ -1,29 +1,49 @@
 """The whole rehearsal in one object: cloud, control and Slack, wired and started together."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from aiohttp import web
 
 from rehearsal.catalogue import Catalogue
 from rehearsal.cloud_run import CloudRun, Front, Pace, Reconciler
+from rehearsal.control import Control
 from rehearsal.platform import Platform
+from rehearsal.slack import Slack
 
+SLACK_TOKEN = "xoxb-rehearsal"  # noqa: S105  the stand-in's own, good for nothing else
+CHANNEL = "releases"
 _STOP_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """A running rehearsal: its addresses, and its parts for tests that live in the same process."""
+    """A running rehearsal: its addresses, and its parts for those who live in the same process."""
 
     front: Front
+    slack: Slack
     catalogue: Catalogue
     grpc_endpoint: str
+    control_url: str
+    slack_token: str = field(repr=False)
 
     @property
     def cloud(self) -> CloudRun:
         """Return the cloud behind the API."""
         return self.front.cloud
+
+    @property
+    def slack_url(self) -> str:
+        """Return the `base_url` for slack_sdk."""
+        return self.slack.api_url
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Return where everything is, the page of the first Slack channel among it."""
+        page = f"{self.slack.workspace.url}channels/{next(iter(self.slack.workspace.channels.values())).name}"
+        return {"grpc": self.grpc_endpoint, "control": self.control_url, "slack": self.slack_url, "slack_page": page}
 
     @classmethod
     @asynccontextmanager
@@ -33,15 +53,35 @@ class Rehearsal:
         state_dir: Path,
         *,
         grpc_port: int = 0,
+        control_port: int = 0,
+        slack_port: int = 0,
         public_ports: Mapping[str, int] | None = None,
+        slack_token: str = SLACK_TOKEN,
+        channels: Sequence[str] = (CHANNEL,),
         pace: Pace | None = None,
     ) -> AsyncIterator["Rehearsal"]:
         """Run a rehearsal while the block runs; port 0 takes any free one, `public_ports` fixes services' by id."""
         async with AsyncExitStack() as stack:
-            platform = Platform(catalogue, state_dir / "logs")
-            cloud = CloudRun(Reconciler(platform, pace or Pace(), ports=public_ports or {}))
+            logs = state_dir / "logs"
+            cloud = CloudRun(Reconciler(Platform(catalogue, logs), pace or Pace(), ports=public_ports or {}))
             stack.push_async_callback(cloud.close)
             front = Front(cloud)
+            slack = await stack.enter_async_context(Slack.start(slack_token, channels, slack_port))
+            control = Control(front, slack, catalogue, logs)
+            control_url = await stack.enter_async_context(_served(control.app(), control_port))
+            cloud.log_uri = f"{control_url}/logs/{{}}".format
             server, port = await front.serve(grpc_port)
             stack.push_async_callback(server.stop, _STOP_S)
-            yield cls(front, catalogue, f"grpc://127.0.0.1:{port}")
+            yield cls(front, slack, catalogue, f"grpc://127.0.0.1:{port}", control_url, slack_token)
+
+
+@asynccontextmanager
+async def _served(app: web.Application, port: int) -> AsyncIterator[str]:
+    """Serve an application on loopback while the block runs; yield its address."""
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=_STOP_S).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()

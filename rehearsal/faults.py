@@ -5,29 +5,44 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Generic, TypeVar
 
 from grpc import StatusCode
 
 _JOURNAL_MAX = 20_000
 ANY = "*"
+WRITES = ("CreateService", "UpdateService", "DeleteService", "DeleteRevision")
 
 
-@dataclass(frozen=True, slots=True)
-class ApiFault:
-    """What happens to calls of one `method` (`UpdateService`; `*` for any) whose resource name contains `resource`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aim:
+    """Which calls a fault hits: those of `method` (`*`: any) whose resource's name contains `resource`.
 
-    The first `after` matching calls are let through, the next `times` are hit: each waits `delay_s` seconds; a `writer`
-    then changes the service under its own identity (its traffic becomes `writer_traffic`, or else an annotation
-    changes); then the call is refused with `code`, asking to come back after `retry_after_s` if given. With `lost` the call is
-    carried out first and only its reply is refused. With `inside` the refusal is the operation's error, not the call's.
+    The first `after` of them are let through, the next `times` are hit.
     """
 
     method: str = ANY
-    code: str = "OK"
-    message: str = ""
     resource: str = ""
     times: int = 1
     after: int = 0
+
+    def __post_init__(self) -> None:
+        if self.times < 1 or self.after < 0:
+            raise ValueError(f"times starts at 1 and after at 0: {self}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiFault(Aim):
+    """What happens to a call of the Cloud Run API (`UpdateService`, `GetOperation`, …).
+
+    It waits `delay_s` seconds; a `writer` then changes the service under its own identity (its traffic becomes
+    `writer_traffic`, or else an annotation changes); then the call is refused with `code`, asking to come back after
+    `retry_after_s` if given. With `lost` it is carried out first and only its reply is refused. With `inside` the
+    refusal is the operation's error, not the call's.
+    """
+
+    code: str = "OK"
+    message: str = ""
     delay_s: float = 0.0
     retry_after_s: float | None = None
     lost: bool = False
@@ -36,12 +51,15 @@ class ApiFault:
     writer_traffic: dict[str, int] | None = None
 
     def __post_init__(self) -> None:
+        Aim.__post_init__(self)  # a slotted dataclass has no zero-argument super()
         if self.code not in StatusCode.__members__:
             raise ValueError(f"code {self.code!r} is not a gRPC status; one of {', '.join(StatusCode.__members__)}")
-        if self.times < 1 or self.after < 0 or self.delay_s < 0:
-            raise ValueError(f"times starts at 1, after and delay_s at 0: {self}")
+        if self.delay_s < 0:
+            raise ValueError(f"delay_s {self.delay_s} is negative")
         if (self.lost or self.inside) and self.code == "OK":
             raise ValueError("lost and inside need a code: the error that takes the reply's place")
+        if self.inside and self.method not in WRITES:
+            raise ValueError(f"inside needs a method that answers with an operation: {', '.join(WRITES)}")
         if self.writer_traffic is not None and (not self.writer or sum(self.writer_traffic.values()) != 100):
             raise ValueError("writer_traffic needs a writer, and percents that total 100")
 
@@ -51,21 +69,24 @@ class ApiFault:
         return StatusCode[self.code]
 
 
+_Fault = TypeVar("_Fault", bound=Aim)
+
+
 @dataclass(slots=True)
-class _Armed:
-    fault: ApiFault
+class _Armed(Generic[_Fault]):
+    fault: _Fault
     let_through: int = 0
     hits: int = 0
 
 
 @dataclass(slots=True)
-class Faults:
+class Faults(Generic[_Fault]):
     """The faults in force, in the order they were added; the first that matches a call hits it."""
 
-    _armed: dict[int, _Armed] = field(default_factory=dict)
+    _armed: dict[int, _Armed[_Fault]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def add(self, fault: ApiFault) -> int:
+    def add(self, fault: _Fault) -> int:
         """Arm a fault and return its number."""
         number = next(self._numbers)
         self._armed[number] = _Armed(fault)
@@ -79,11 +100,11 @@ class Faults:
         """Disarm all."""
         self._armed.clear()
 
-    def listed(self) -> dict[int, tuple[ApiFault, int]]:
+    def listed(self) -> dict[int, tuple[_Fault, int]]:
         """Return the faults still armed with how often each has hit, by number."""
         return {number: (armed.fault, armed.hits) for number, armed in self._armed.items()}
 
-    def take(self, method: str, resource: str) -> ApiFault | None:
+    def take(self, method: str, resource: str) -> _Fault | None:
         """Return the fault that hits this call, if one does; it is used up after its `times`."""
         for number, armed in tuple(self._armed.items()):
             fault = armed.fault

@@ -44,7 +44,7 @@ class CloudRun:
     reconciler: Reconciler
     operations: Operations = field(default_factory=Operations)
     services: dict[str, Deployed] = field(default_factory=dict)
-    _log_uri: Callable[[str], str] = str
+    log_uri: Callable[[str], str] = str
     _last_ns: int = 0
 
     async def create_service(self, request: run_v2.CreateServiceRequest, caller: str) -> Operation:
@@ -171,7 +171,7 @@ class CloudRun:
         for part in _TEMPLATE_TO_REVISION:
             setattr(revision, part, getattr(service.template, part))
         revision.launch_stage, revision.create_time = service.launch_stage, datetime.now(UTC)
-        revision.log_uri = self._log_uri(name)
+        revision.log_uri = self.log_uri(name)
         self._touch(revision)
         deployed.revisions[name], deployed.health[name] = revision, RECONCILING
         return name

@@ -29,7 +29,7 @@ class Front:
     """What stands between the wire and the cloud: identity, faults, journal."""
 
     cloud: CloudRun
-    faults: Faults = field(default_factory=Faults)
+    faults: Faults[ApiFault] = field(default_factory=Faults)
     journal: Journal = field(default_factory=Journal)
 
     async def serve(self, port: int = 0) -> tuple[grpc.aio.Server, int]:
@@ -100,7 +100,7 @@ class Front:
     async def _faulted(self, fault: ApiFault, verb: Verb, request: Any, caller: str) -> Any:
         await asyncio.sleep(fault.delay_s)
         if fault.writer:
-            await self._meddle(fault, _resource(request))
+            await self._meddle(fault, self._service_of(_resource(request)))
         if fault.status is StatusCode.OK:
             return await verb(request, caller)
         details = [] if fault.retry_after_s is None else [retry_info(fault.retry_after_s)]
@@ -109,13 +109,21 @@ class Front:
             await verb(request, caller)
         if not fault.inside:
             raise refusal
-        service = self.cloud.services[_resource(request)].service
+        service = run_v2.Service(name=self._service_of(_resource(request)))
         operation = self.cloud.operations.begin(parent_of(service.name), service)
         return self.cloud.operations.fail(operation, refusal, service)
 
+    def _service_of(self, resource: str) -> str:
+        """Return the service that a call is about, be it by one of its revisions or operations."""
+        if "/operations/" not in resource:
+            return resource.partition("/revisions")[0]
+        service = run_v2.Service.pb()()
+        self.cloud.operations.get(resource).metadata.Unpack(service)
+        return str(service.name)
+
     async def _meddle(self, fault: ApiFault, name: str) -> None:
         """Let somebody else write to a service: move its traffic, or leave a mark."""
-        service = run_v2.Service(self.cloud.services[name].service)
+        service = run_v2.Service(await self.cloud.get_service(run_v2.GetServiceRequest(name=name), fault.writer))
         if fault.writer_traffic is not None:
             service.traffic = [_share(*share) for share in fault.writer_traffic.items()]
         else:
