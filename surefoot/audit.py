@@ -50,7 +50,7 @@ def link(previous: str, entry: bytes) -> str:
 
 
 def audit(entries: Iterable[tuple[bytes, str]], heads: Collection[Head] = ()) -> Audit:
-    """Look through a chain of (bytes, recorded hash) from its first entry on, and at `heads` that were kept elsewhere."""
+    """Look through a chain of (bytes, recorded hash) from its first entry on, and at `heads` kept elsewhere."""
     kept = {head.size: head.hash for head in heads}
     head = Head(0, GENESIS)
     for entry, recorded in entries:

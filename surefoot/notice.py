@@ -14,13 +14,6 @@ from typing import Any
 from surefoot.release import Release
 from surefoot.units import count, took
 
-_MOVING, _GOOD, _BAD, _BACK = (
-    ":large_yellow_circle:",
-    ":large_green_circle:",
-    ":red_circle:",
-    ":leftwards_arrow_with_hook:",
-)
-
 
 class Kind(StrEnum):
     """Which event a notice tells of."""
@@ -40,6 +33,17 @@ class Kind(StrEnum):
     STRANDED = "stranded"
     INTERFERED = "interfered"
     STAGE_FAILED = "stage failed"
+
+
+# One sign a message: it moves, it is well, it is not, it was put back.
+_SIGNS = dict.fromkeys(Kind, ":large_yellow_circle:") | {
+    Kind.PROMOTED: ":large_green_circle:",
+    Kind.PUT_BACK: ":leftwards_arrow_with_hook:",
+    Kind.CANCELLED: ":leftwards_arrow_with_hook:",
+    **dict.fromkeys(
+        (Kind.NOT_PUT_BACK, Kind.REFUSED, Kind.TIMED_OUT, Kind.INTERFERED, Kind.STAGE_FAILED), ":red_circle:"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +91,18 @@ def asked(subject: Subject, until: datetime) -> Notice:
     line = f"*{_release(subject)}* waits for you: {_link(subject.run_url, 'look and decide')}, until {_day(until)}"
     text = f"{_release(subject)} waits for your yes or no in {_place(subject)}, until {_plain_day(until)}"
     page = Message(text, (_mentioned(subject, line),), _context(subject))
-    return _notice(subject, Kind.ASKED, _MOVING, "waits for a yes", (f"asked, until {_day(until)}",), page=page)
+    return _notice(subject, Kind.ASKED, "waits for a yes", (f"asked, until {_day(until)}",), page=page)
 
 
 def started(subject: Subject, now: datetime) -> Notice:
     """The rollout has begun; no user has seen the release yet."""
-    return _notice(subject, Kind.STARTED, _MOVING, "started", (f"{_time(now)} started",))
+    return _notice(subject, Kind.STARTED, "started", (f"{_time(now)} started",))
 
 
 def staged(subject: Subject, now: datetime, revision: str, seconds: float, smoke: str) -> Notice:
     """The revision is ready without user traffic; `smoke` says what its checks showed: `6 of 6`."""
     line = f"{_time(now)} staged `{_code(revision)}` in {took(seconds)}, no traffic, smoke {_line(smoke)}"
-    return _notice(subject, Kind.STAGED, _MOVING, "staged, no user has seen it yet", (line,), (_ladder(subject, 0),))
+    return _notice(subject, Kind.STAGED, "staged, no user has seen it yet", (line,), (_ladder(subject, 0),))
 
 
 def advanced(
@@ -109,14 +113,14 @@ def advanced(
     numbers = (f"{_line(verdict)}{after}",) if verdict or after else ()
     thread = (f"{_time(now)} at {percent} %{f': {_line(verdict)}' if verdict else ''}",)
     state = f"at *{percent} %*, all well so far"
-    return _notice(subject, Kind.ADVANCED, _MOVING, state, thread, (_ladder(subject, percent), *numbers))
+    return _notice(subject, Kind.ADVANCED, state, thread, (_ladder(subject, percent), *numbers))
 
 
 def held(subject: Subject, now: datetime, percent: int, reason: str) -> Notice:
     """Nobody can say yet whether the release is well: it stays where it is, and is looked at longer."""
     thread = (f"{_time(now)} held at {percent} %: {_line(reason)}",)
     body = (_ladder(subject, percent), _line(reason))
-    return _notice(subject, Kind.HELD, _MOVING, f"held at *{percent} %*, cannot say yet", thread, body)
+    return _notice(subject, Kind.HELD, f"held at *{percent} %*, cannot say yet", thread, body)
 
 
 def put_back(
@@ -156,29 +160,30 @@ def put_back(
         f"To try {_line(subject.release.version)} again: `{_code(again)}`",
     )
     state = f"was put back, {_previous(subject)} is live"
-    return _notice(subject, Kind.PUT_BACK, _BACK, state, thread, (_line(reason),), page=page)
+    return _notice(subject, Kind.PUT_BACK, state, thread, (_line(reason),), page=page)
 
 
 def not_put_back(subject: Subject, now: datetime, *, percent: int, problem: str, command: str) -> Notice:
     """The way back failed: `problem` is its own error, `command` is what a person types by hand, now."""
+    still = f"still has {percent} % of {_place(subject)}"
     sections = (
-        _mentioned(subject, f"*{_release(subject)} still has {percent} % of {_place(subject)}*"),
+        _mentioned(subject, f"*{_release(subject)} {still}*"),
         f"*Why*   {_line(problem)}",
         _join("*Do this now*, from an account that may:", f"```{_code(command)}```"),
         "Surefoot keeps trying, and says here when it is true.",
     )
-    text = f"NOT PUT BACK {_release(subject)}: it still has {percent} % of {_place(subject)}. Do this now: {_line(command)}"
+    text = f"NOT PUT BACK {_release(subject)}: it {still}. Do this now: {_line(command)}"
     header = f"NOT put back: {subject.release.short} in {subject.environment}"
     thread = (f"{_time(now, seconds=True)} the way back failed: {_line(problem)}",)
     state = f"is *not put back*: it still has {percent} %"
     page = Message(text, sections, _context(subject), header)
-    return _notice(subject, Kind.NOT_PUT_BACK, _BAD, state, thread, (_line(problem),), page=page)
+    return _notice(subject, Kind.NOT_PUT_BACK, state, thread, (_line(problem),), page=page)
 
 
 def promoted(subject: Subject, now: datetime, seconds: float, failed: int | None = None, seen: str = "") -> Notice:
     """All users are on the release, and probes saw it."""
     cost = "" if failed is None else f" · {count(failed)} requests failed because of it"
-    line = f"{_GOOD} *{_release(subject)} is live in {_place(subject)}* · {took(seconds)}{cost}"
+    line = f"{_SIGNS[Kind.PROMOTED]} *{_release(subject)} is live in {_place(subject)}* · {took(seconds)}{cost}"
     text = f"{_release(subject)} is live in {_place(subject)}, after {took(seconds)}"
     thread = (f"{_time(now)} live{f': {_line(seen)}' if seen else ''}",)
     message = Message(text, (_titled(subject, line),), _context(subject))
@@ -197,13 +202,13 @@ def refused(subject: Subject, reason: str, by: str = "") -> Notice:
     """A person said no, or Surefoot did before anything was changed."""
     who = f"by {_line(by)}" if by else "before anything was changed"
     thread = (f"refused {who}: {_line(reason)}",)
-    return _notice(subject, Kind.REFUSED, _BAD, f"refused {who}", thread, (_line(reason) or "no reason was given",))
+    return _notice(subject, Kind.REFUSED, f"refused {who}", thread, (_line(reason) or "no reason was given",))
 
 
 def timed_out(subject: Subject, seconds: float) -> Notice:
     """Nobody answered in time, and that is a no."""
     thread = (f"nobody answered within {took(seconds)}; ask for it again to have it back",)
-    return _notice(subject, Kind.TIMED_OUT, _BAD, f"not approved: nobody answered within {took(seconds)}", thread)
+    return _notice(subject, Kind.TIMED_OUT, f"not approved: nobody answered within {took(seconds)}", thread)
 
 
 def cancelled(subject: Subject, now: datetime, percent: int, by: str = "") -> Notice:
@@ -211,7 +216,7 @@ def cancelled(subject: Subject, now: datetime, percent: int, by: str = "") -> No
     who = f" by {_line(by)}" if by else ""
     state = f"cancelled{who}, {_previous(subject)} is live" if percent else f"cancelled{who}, nothing had changed"
     thread = (f"{_time(now)} cancelled{who}{f' at {percent} %, put back' if percent else ''}",)
-    return _notice(subject, Kind.CANCELLED, _BACK, state, thread)
+    return _notice(subject, Kind.CANCELLED, state, thread)
 
 
 def stranded(subject: Subject, now: datetime, percent: int, silent_since: datetime, will: str) -> Notice:
@@ -221,11 +226,11 @@ def stranded(subject: Subject, now: datetime, percent: int, silent_since: dateti
     sections = (_mentioned(subject, f"*{line}*"), f"Its process is gone. The watchdog will *{_line(will)}* it now.")
     thread = (f"{_time(now)} owner silent since {_time(silent_since)}, the watchdog will {_line(will)}",)
     page = Message(text, sections, _context(subject), f"Left alone: {subject.release.short} in {subject.environment}")
-    return _notice(subject, Kind.STRANDED, _MOVING, f"left alone at *{percent} %*", thread, page=page)
+    return _notice(subject, Kind.STRANDED, f"left alone at *{percent} %*", thread, page=page)
 
 
 def interfered(subject: Subject, now: datetime, percent: int, what: str) -> Notice:
-    """Somebody else wrote to the service in the middle: Surefoot stopped and changed nothing of theirs; `what` says who."""
+    """Somebody else wrote in the middle: Surefoot stopped and changed nothing of theirs; `what` says who."""
     text = f"{_release(subject)} stopped at {percent} % of {_place(subject)}: somebody else wrote. Look at it now."
     sections = (
         _mentioned(subject, f"*Somebody else wrote to {_place(subject)}; Surefoot stopped at {percent} %*"),
@@ -234,14 +239,14 @@ def interfered(subject: Subject, now: datetime, percent: int, what: str) -> Noti
     )
     thread = (f"{_time(now)} stopped: {_line(what)}",)
     page = Message(text, sections, _context(subject), f"Stopped: {subject.release.short} in {subject.environment}")
-    return _notice(subject, Kind.INTERFERED, _BAD, f"stopped at *{percent} %*", thread, (_line(what),), page=page)
+    return _notice(subject, Kind.INTERFERED, f"stopped at *{percent} %*", thread, (_line(what),), page=page)
 
 
 def stage_failed(subject: Subject, now: datetime, reason: str) -> Notice:
     """The revision never became ready; no user has seen it."""
     thread = (f"{_time(now)} never became ready: {_line(reason)}",)
     state = f"never became ready, users stay on {_previous(subject)}"
-    return _notice(subject, Kind.STAGE_FAILED, _BAD, state, thread, (_line(reason),))
+    return _notice(subject, Kind.STAGE_FAILED, state, thread, (_line(reason),))
 
 
 def escaped(text: str) -> str:
@@ -269,14 +274,13 @@ def _message(document: Mapping[str, Any]) -> Message:
 def _notice(
     subject: Subject,
     kind: Kind,
-    sign: str,
     state: str,
     thread: tuple[str, ...],
     body: tuple[str, ...] = (),
     *,
     page: Message | None = None,
 ) -> Notice:
-    line = f"{sign} *{_release(subject)} → {_place(subject)}*   {state}"
+    line = f"{_SIGNS[kind]} *{_release(subject)} → {_place(subject)}*   {state}"
     text = f"{_release(subject)} → {_place(subject)}: {re.sub('[*_~`]', '', state)}"
     sections = (_titled(subject, line), *((_join(*body),) if body else ()))
     return Notice(subject.id, kind, Message(text, sections, _context(subject)), thread, page)

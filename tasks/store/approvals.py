@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select, update
 
 from surefoot.errors import NotNow
 from tasks.store.schema import approvals
@@ -92,7 +92,7 @@ def answer(
 
 
 def close(connection: Connection, approval: str, how: ApprovalState, now: datetime) -> ApprovalRecord:
-    """End a question that nobody will act on: timed out, cancelled or superseded; one that has ended stays as it was."""
+    """End a question nobody will act on: timed out, cancelled or superseded; one that has ended stays so."""
     if how not in _CLOSERS:
         raise ValueError(f"a question is not closed by being {how}")
     known = _known(connection, approval)
@@ -121,7 +121,7 @@ def waiting(connection: Connection, key: str | None = None) -> list[ApprovalReco
     unanswered = select(approvals).where(approvals.c.state == ApprovalState.ASKED).order_by(approvals.c.seq)
     if key is not None:
         unanswered = unanswered.where(approvals.c.key == key)
-    return [_record(row) for row in connection.execute(unanswered)]
+    return [_record(row) for row in connection.execute(unanswered).mappings()]
 
 
 def valid(connection: Connection, run_id: str, plan_hash: str) -> ApprovalRecord | None:
@@ -143,7 +143,7 @@ def _known(connection: Connection, approval: str) -> ApprovalRecord:
 
 
 def _first(connection: Connection, where: ColumnElement[bool]) -> ApprovalRecord | None:
-    row = connection.execute(select(approvals).where(where).order_by(approvals.c.seq.desc())).first()
+    row = connection.execute(select(approvals).where(where).order_by(approvals.c.seq.desc())).mappings().first()
     return None if row is None else _record(row)
 
 
@@ -152,6 +152,6 @@ def _move(connection: Connection, approval: str, values: Mapping[str, Any], now:
     return _known(connection, approval)
 
 
-def _record(row: Row[Any]) -> ApprovalRecord:
-    values = {name: row._mapping[name] for name in ApprovalRecord.__slots__}  # noqa: SLF001
-    return ApprovalRecord(**{**values, "state": ApprovalState(row.state)})
+def _record(row: RowMapping) -> ApprovalRecord:
+    values = {name: row[name] for name in ApprovalRecord.__slots__}
+    return ApprovalRecord(**{**values, "state": ApprovalState(row["state"])})

@@ -20,7 +20,7 @@ _PATIENCE_S = 5
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """One place: its latest rollout (`rollout` is empty before the first), what was promoted last, who is waited for."""
+    """One place: its latest rollout (all empty before the first), what was promoted last, who is waited for."""
 
     service: str
     environment: str

@@ -56,7 +56,7 @@ class Store:
 
         Who is cancelled meanwhile still waits for its end, so that what is written next is written after it.
         """
-        transaction = asyncio.ensure_future(asyncio.to_thread(self.run_here, work, *args, **kwargs))
+        transaction = asyncio.ensure_future(asyncio.to_thread(lambda: self.run_here(work, *args, **kwargs)))
         try:
             return await asyncio.shield(transaction)
         except asyncio.CancelledError:

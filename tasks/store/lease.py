@@ -1,9 +1,9 @@
 """The right to write to one place: until a deadline, with a number that only ever grows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Row, exists, insert, select, update
+from sqlalchemy import Connection, RowMapping, Update, exists, insert, select, update
 
 from surefoot.errors import LeaseHeld
 from tasks.store.schema import leases, rollouts
@@ -11,7 +11,7 @@ from tasks.store.schema import leases, rollouts
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right of `holder` to write to `key` until `until`; whoever shows a lower `fence` than the newest has lost it."""
+    """The right of `holder` to write to `key` until `until`; a `fence` below the newest has lost it."""
 
     key: str
     holder: str
@@ -29,37 +29,45 @@ class HeldBy(LeaseHeld):
         self.lease = lease
 
 
-def acquire(connection: Connection, key: str, holder: str, now: datetime, ttl_s: float, link: str = "") -> Lease:
+def acquire(connection: Connection, key: str, holder: str, now: datetime, *, ttl_s: float, link: str = "") -> Lease:
     """Take a place that nobody holds, or whose holder is gone and left nothing open; HeldBy otherwise.
 
     The same holder may take it again and gets a higher fence. An expired lease over an open rollout is left to
     `steal_expired`: whoever takes that has to bring the rollout to its end first.
     """
-    held = _row(connection, key)
-    if held is None or held.holder in (None, holder) or (held.until <= now and not _is_open(connection, key)):
-        return _write(connection, key, holder, now, ttl_s, link)
-    raise _held_by(_lease(held), now)
+    held = holder_of(connection, key)
+    if held and held.holder != holder and (held.until > now or _is_open(connection, key)):
+        raise _held_by(held, now)
+    return seize(connection, key, holder, now, ttl_s=ttl_s, link=link)
 
 
-def steal_expired(connection: Connection, key: str, holder: str, now: datetime, ttl_s: float, link: str = "") -> Lease:
+def steal_expired(
+    connection: Connection, key: str, holder: str, now: datetime, *, ttl_s: float, link: str = ""
+) -> Lease:
     """Take a place whose holder missed its deadline, whatever it left open; HeldBy while it has not."""
-    held = _row(connection, key)
-    if held is not None and held.holder not in (None, holder) and held.until > now:
-        raise _held_by(_lease(held), now)
-    return _write(connection, key, holder, now, ttl_s, link)
+    held = holder_of(connection, key)
+    if held and held.holder != holder and held.until > now:
+        raise _held_by(held, now)
+    return seize(connection, key, holder, now, ttl_s=ttl_s, link=link)
 
 
-def seize(connection: Connection, key: str, holder: str, now: datetime, ttl_s: float, link: str = "") -> Lease:
+def seize(connection: Connection, key: str, holder: str, now: datetime, *, ttl_s: float, link: str = "") -> Lease:
     """Take a place whoever holds it: for the operator's rollback. The old holder's next `renew` fails."""
-    return _write(connection, key, holder, now, ttl_s, link)
+    last = connection.scalar(select(leases.c.fence).where(leases.c.key == key))
+    lease = Lease(key, holder, (last or 0) + 1, now, now + timedelta(seconds=ttl_s), link)
+    values = {name: getattr(lease, name) for name in Lease.__slots__}
+    if last is None:
+        connection.execute(insert(leases).values(**values))
+    else:
+        connection.execute(update(leases).where(leases.c.key == key).values(**values))
+    return lease
 
 
 def renew(connection: Connection, lease: Lease, now: datetime, ttl_s: float) -> Lease:
     """Return the lease with a later deadline; HeldBy when it was lost, however long ago that was."""
-    until = now + timedelta(seconds=ttl_s)
-    mine = (leases.c.key == lease.key) & (leases.c.fence == lease.fence) & (leases.c.holder == lease.holder)
-    if connection.execute(update(leases).where(mine).values(until=until)).rowcount == 1:
-        return Lease(lease.key, lease.holder, lease.fence, lease.since, until, lease.link)
+    renewed = replace(lease, until=now + timedelta(seconds=ttl_s))
+    if connection.execute(_only(lease).values(until=renewed.until)).rowcount == 1:
+        return renewed
     held = holder_of(connection, lease.key)
     if held is not None:
         raise _held_by(held, now)
@@ -67,44 +75,35 @@ def renew(connection: Connection, lease: Lease, now: datetime, ttl_s: float) -> 
 
 
 def release(connection: Connection, lease: Lease) -> None:
-    """Give the place back; nothing happens when it was lost already."""
-    mine = (leases.c.key == lease.key) & (leases.c.fence == lease.fence)
-    connection.execute(update(leases).where(mine).values(holder=None))
+    """Give the place back; nothing happens when it was lost already. The number stays, so that it is never reused."""
+    connection.execute(_only(lease).values(holder=None))
 
 
 def holder_of(connection: Connection, key: str) -> Lease | None:
     """Return who holds a place, expired or not."""
-    held = _row(connection, key)
-    return None if held is None or held.holder is None else _lease(held)
+    held = select(leases).where(leases.c.key == key, leases.c.holder.is_not(None))
+    row = connection.execute(held).mappings().first()
+    return None if row is None else _lease(row)
 
 
 def expired(connection: Connection, now: datetime) -> list[Lease]:
-    """Return every lease whose holder missed its deadline, the longest ago first."""
+    """Return the leases whose holder missed its deadline in the middle of a rollout, the longest ago first."""
     late = select(leases).where(leases.c.holder.is_not(None), leases.c.until <= now).order_by(leases.c.until)
-    return [_lease(row) for row in connection.execute(late)]
-
-
-def _row(connection: Connection, key: str) -> Row[tuple[object, ...]] | None:
-    return connection.execute(select(leases).where(leases.c.key == key)).first()
+    return [_lease(row) for row in connection.execute(late).mappings() if _is_open(connection, row["key"])]
 
 
 def _is_open(connection: Connection, key: str) -> bool:
     return bool(connection.scalar(select(exists().where(rollouts.c.key == key, rollouts.c.ended_at.is_(None)))))
 
 
-def _write(connection: Connection, key: str, holder: str, now: datetime, ttl_s: float, link: str) -> Lease:
-    last = connection.scalar(select(leases.c.fence).where(leases.c.key == key))
-    lease = Lease(key, holder, (last or 0) + 1, now, now + timedelta(seconds=ttl_s), link)
-    values = {"fence": lease.fence, "holder": holder, "since": now, "until": lease.until, "link": link}
-    if last is None:
-        connection.execute(insert(leases).values(key=key, **values))
-    else:
-        connection.execute(update(leases).where(leases.c.key == key).values(**values))
-    return lease
+def _only(lease: Lease) -> Update:
+    return update(leases).where(
+        leases.c.key == lease.key, leases.c.fence == lease.fence, leases.c.holder == lease.holder
+    )
 
 
-def _lease(row: Row[tuple[object, ...]]) -> Lease:
-    return Lease(**{name: row._mapping[name] for name in Lease.__slots__})  # type: ignore[arg-type]  # noqa: SLF001
+def _lease(row: RowMapping) -> Lease:
+    return Lease(**{name: row[name] for name in Lease.__slots__})
 
 
 def _held_by(lease: Lease, now: datetime) -> HeldBy:

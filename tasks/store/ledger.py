@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, RowMapping, Text, insert, select, type_coerce
 
 from surefoot import audit
 from surefoot.audit import GENESIS, Audit, Head
-from tasks.store.schema import ledger
+from tasks.store.schema import ledger, utc
+
+_NAMES = ("seq", "kind", "key", "rollout", "action")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry: `action` is the same for an intent and its result, `rollout` and `action` are empty where there is none."""
+    """One entry: `action` is the same for an intent and its result; it and `rollout` are empty where there is none."""
 
     seq: int
     at: datetime
@@ -39,12 +41,11 @@ def append(
 ) -> Entry:
     """Add one entry; `fields` is what JSON can say, times and dataclasses included. Never put a secret in."""
     last = head(connection)
-    seq = last.size + 1
-    document = {"seq": seq, "at": now, "kind": kind, "key": key, "rollout": rollout, "action": action, "fields": fields}
-    entry = audit.canonical(document)
-    names = {"seq": seq, "at": now, "kind": kind, "key": key, "rollout": rollout, "action": action}
-    connection.execute(insert(ledger).values(**names, entry=entry, hash=audit.link(last.hash, entry)))
-    return Entry(seq, now, kind, key, rollout, action, json.loads(entry)["fields"], audit.link(last.hash, entry))
+    names: dict[str, Any] = {"seq": last.size + 1, "kind": kind, "key": key, "rollout": rollout, "action": action}
+    entry = audit.canonical({**names, "at": utc(now), "fields": fields})
+    found = audit.link(last.hash, entry)
+    connection.execute(insert(ledger).values(**names, at=now, entry=entry, hash=found))
+    return Entry(**names, at=now, fields=json.loads(entry)["fields"], hash=found)
 
 
 def intend(
@@ -58,7 +59,8 @@ def intend(
 
 def conclude(connection: Connection, action: str, outcome: str, fields: Mapping[str, Any], now: datetime) -> Entry:
     """Write down what became of an action: `done`, `failed`, `given up` or what fits. Again, it changes nothing."""
-    known = [_entry(row) for row in connection.execute(select(ledger).where(ledger.c.action == action))]
+    mine = select(ledger).where(ledger.c.action == action)
+    known = [_entry(row) for row in connection.execute(mine.order_by(ledger.c.seq)).mappings()]
     if not known:
         raise ValueError(f"no action {action!r} was intended")
     if len(known) > 1:
@@ -77,7 +79,7 @@ def unconcluded(connection: Connection, rollout: str) -> list[Entry]:
 def of_rollout(connection: Connection, rollout: str) -> list[Entry]:
     """Return all entries of a rollout, the oldest first."""
     mine = select(ledger).where(ledger.c.rollout == rollout).order_by(ledger.c.seq)
-    return [_entry(row) for row in connection.execute(mine)]
+    return [_entry(row) for row in connection.execute(mine).mappings()]
 
 
 def head(connection: Connection) -> Head:
@@ -88,24 +90,16 @@ def head(connection: Connection) -> Head:
 
 def verify(connection: Connection, heads: Collection[Head] = ()) -> Audit:
     """Look through the whole ledger, and hold it against heads that were kept elsewhere."""
-    rows = connection.execute(select(ledger).order_by(ledger.c.seq)).all()
-    found = audit.audit(((row.entry, row.hash) for row in rows), heads)
-    if not found.problem:
-        for row in rows:
-            if not _says_the_same(row):
-                return Audit(Head(row.seq - 1, GENESIS), f"entry {row.seq} is filed under other names than it bears")
+    # The texts as they are: what was tampered with need not be a time any more.
+    columns = (*(ledger.c[name] for name in _NAMES), type_coerce(ledger.c.at, Text).label("at"))
+    rows = connection.execute(select(*columns, ledger.c.entry, ledger.c.hash).order_by(ledger.c.seq)).mappings().all()
+    found = audit.audit(((row["entry"], row["hash"]) for row in rows), heads)
+    for row in () if found.problem else rows:
+        said = json.loads(row["entry"])
+        if any(said[name] != row[name] for name in (*_NAMES, "at")):
+            return Audit(Head(0, GENESIS), f"entry {row['seq']} is filed under other names than it bears")
     return found
 
 
-def _says_the_same(row: Row[Any]) -> bool:
-    names = ("seq", "at", "kind", "key", "rollout", "action")
-    said = json.loads(row.entry)
-    return {**{name: said[name] for name in names}, "at": datetime.fromisoformat(said["at"])} == {
-        name: row._mapping[name]
-        for name in names  # noqa: SLF001
-    }
-
-
-def _entry(row: Row[Any]) -> Entry:
-    fields = json.loads(row.entry)["fields"]
-    return Entry(row.seq, row.at, row.kind, row.key, row.rollout, row.action, fields, row.hash)
+def _entry(row: RowMapping) -> Entry:
+    return Entry(**{name: row[name] for name in (*_NAMES, "at", "hash")}, fields=json.loads(row["entry"])["fields"])

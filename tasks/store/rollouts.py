@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from surefoot.errors import NotNow
 from surefoot.release import Release
@@ -62,7 +62,7 @@ def advance(
 
 
 def end(connection: Connection, rollout: str, phase: Phase, now: datetime, *, fence: int, reason: str = "") -> Attempt:
-    """Close a rollout for good. Again with the same end changes nothing; only `not put back` may still become `put back`.
+    """Close a rollout for good; only `not put back` may still become `put back`. Again, it changes nothing.
 
     HeldBy for whoever's `fence` is not the newest any more, NotNow for another end.
     """
@@ -80,20 +80,20 @@ def end(connection: Connection, rollout: str, phase: Phase, now: datetime, *, fe
 
 def find(connection: Connection, rollout: str) -> Attempt | None:
     """Return a rollout by its id."""
-    row = connection.execute(select(rollouts).where(rollouts.c.id == rollout)).first()
+    row = connection.execute(select(rollouts).where(rollouts.c.id == rollout)).mappings().first()
     return None if row is None else _attempt(row)
 
 
 def open_rollouts(connection: Connection) -> list[Attempt]:
     """Return every rollout that has not ended, the oldest first."""
     unended = select(rollouts).where(rollouts.c.ended_at.is_(None)).order_by(rollouts.c.seq)
-    return [_attempt(row) for row in connection.execute(unended)]
+    return [_attempt(row) for row in connection.execute(unended).mappings()]
 
 
 def last_promoted(connection: Connection, key: str) -> Attempt | None:
     """Return the rollout that last reached its goal in a place."""
     good = (rollouts.c.key == key) & (rollouts.c.phase == Phase.PROMOTED)
-    row = connection.execute(select(rollouts).where(good).order_by(rollouts.c.seq.desc())).first()
+    row = connection.execute(select(rollouts).where(good).order_by(rollouts.c.seq.desc())).mappings().first()
     return None if row is None else _attempt(row)
 
 
@@ -106,7 +106,7 @@ def history(
         wanted = wanted.where(rollouts.c.key == key)
     if since is not None:
         wanted = wanted.where(rollouts.c.began_at >= since)
-    return [_attempt(row) for row in connection.execute(wanted)]
+    return [_attempt(row) for row in connection.execute(wanted).mappings()]
 
 
 def _mine(connection: Connection, rollout: str, fence: int) -> Attempt:
@@ -138,9 +138,9 @@ def _values(attempt: Attempt) -> dict[str, Any]:
     return {**values, **names, "release": asdict(release), "before": dict(attempt.before.shares)}
 
 
-def _attempt(row: Row[Any]) -> Attempt:
-    values = {name: row._mapping[name] for name in Attempt.__slots__}  # noqa: SLF001
-    values["release"] = read_release(row.release)
-    values["before"] = Traffic.of(row.before)
-    values["phase"] = Phase(row.phase)
+def _attempt(row: RowMapping) -> Attempt:
+    values = {name: row[name] for name in Attempt.__slots__}
+    values["release"] = read_release(row["release"])
+    values["before"] = Traffic.of(row["before"])
+    values["phase"] = Phase(row["phase"])
     return Attempt(**values)

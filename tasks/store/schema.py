@@ -24,6 +24,13 @@ from surefoot.audit import canonical
 VERSION = "0001"
 
 
+def utc(moment: datetime) -> str:
+    """Return a time as RFC 3339 text of one width; ValueError when nobody says in which time zone it is."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 class Moment(TypeDecorator[datetime]):
     """A time in UTC as RFC 3339 text of one width: sorts as time, reads the same in both databases and by eye."""
 
@@ -31,12 +38,8 @@ class Moment(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """Return the text of a time; ValueError when nobody says in which time zone it is."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value} has no time zone")
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        """Return the text of a time."""
+        return None if value is None else utc(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Return the time of a text."""
