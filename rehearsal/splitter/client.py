@@ -22,7 +22,6 @@ class ClientConnection(asyncio.Protocol):
         self.exchange: Exchange | None = None
         self._splitter = splitter
         self._ahead = b""
-        self._ended = False
         self._lingering = False
         self._transport: asyncio.Transport
 
@@ -40,8 +39,7 @@ class ClientConnection(asyncio.Protocol):
         self._advance()
 
     def eof_received(self) -> bool:
-        """Stay open for the answer when a whole request came before the client stopped sending."""
-        self._ended = True
+        """Take the end of sending for leaving, as nginx does; only in a tunnel does the other way stay open."""
         return self.exchange is not None and self.exchange.client_ended()
 
     def connection_lost(self, _: Exception | None) -> None:
@@ -66,12 +64,12 @@ class ClientConnection(asyncio.Protocol):
 
     def pause(self) -> None:
         """Take no bytes from the client for now."""
-        if not self._transport.is_closing() and not self._ended:
+        if not self._transport.is_closing():
             self._transport.pause_reading()
 
     def resume(self) -> None:
         """Take bytes from the client again."""
-        if not self._transport.is_closing() and not self._ended:
+        if not self._transport.is_closing():
             self._transport.resume_reading()
 
     def answered(self, lasting: bool) -> None:
@@ -80,7 +78,7 @@ class ClientConnection(asyncio.Protocol):
         self.exchange = None
         if not whole:
             self._linger()
-        elif not lasting or (self._ended and not self._ahead):
+        elif not lasting:
             self._transport.close()
         else:
             self.resume()
@@ -143,8 +141,7 @@ class ClientConnection(asyncio.Protocol):
         """Close, but not while the client still sends: a reset could overtake the answer."""
         self._lingering = True
         self._ahead = b""
-        if self._ended or self._transport.is_closing():
-            self._transport.close()
+        if self._transport.is_closing():
             return
         self.resume()
         self._transport.write_eof()

@@ -153,12 +153,10 @@ class Exchange:
             self._settle(400)
 
     def client_ended(self) -> bool:
-        """Learn that the client sends no more; say whether an answer is still of use to it."""
-        if self._tunnel:
-            if self._connection is not None:
-                self._connection.write_eof()
-            return True
-        return self._body.done
+        """Learn that the client sends no more; say whether it may still be there to hear."""
+        if self._tunnel and self._connection is not None:
+            self._connection.write_eof()
+        return self._tunnel
 
     def client_full(self) -> None:
         """Hold the backend back while the client is slow."""

@@ -9,7 +9,7 @@ class Table:
     """Revisions with their weights; `choose` deals requests out in proportion, with no runs and no chance in it.
 
     Smooth weighted round robin: at each choice every revision gains its weight in credit, the one with most credit
-    is chosen and pays the total. After any n choices each count is within one of its exact share.
+    is chosen and pays the total. After a whole round every share is exact.
     """
 
     def __init__(
