@@ -8,7 +8,8 @@ _FEW = 8
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that is most like `word`, or None when none is near."""
-    return next(iter(get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)), None)
+    by_lower = {each.lower(): each for each in known}
+    return next((by_lower[each] for each in get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)), None)
 
 
 def near(word: str, known: Iterable[str]) -> str:
