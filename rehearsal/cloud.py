@@ -5,12 +5,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aiohttp import web
-
 from rehearsal.catalogue import Catalogue
 from rehearsal.cloud_run import CloudRun, Front, Pace, Reconciler
 from rehearsal.control import Control
 from rehearsal.platform import Platform
+from rehearsal.serving import served
 from rehearsal.slack import Slack
 
 SLACK_TOKEN = "xoxb-rehearsal"  # noqa: S105  the stand-in's own, good for nothing else
@@ -68,20 +67,8 @@ class Rehearsal:
             front = Front(cloud)
             slack = await stack.enter_async_context(Slack.start(slack_token, channels, slack_port))
             control = Control(front, slack, catalogue, logs)
-            control_url = await stack.enter_async_context(_served(control.app(), control_port))
+            control_url = await stack.enter_async_context(served(control.app(), control_port))
             cloud.log_uri = f"{control_url}/logs/{{}}".format
             server, port = await front.serve(grpc_port)
             stack.push_async_callback(server.stop, _STOP_S)
             yield cls(front, slack, catalogue, f"grpc://127.0.0.1:{port}", control_url, slack_token)
-
-
-@asynccontextmanager
-async def _served(app: web.Application, port: int) -> AsyncIterator[str]:
-    """Serve an application on loopback while the block runs; yield its address."""
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=_STOP_S).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()

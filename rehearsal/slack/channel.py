@@ -102,12 +102,13 @@ class Workspace:
         return {"channel": channel.id, "ts": message["ts"], "message": message}
 
     def update(self, arguments: Arguments) -> Answer:
-        """Edit a message in place; metadata that is not given again stays."""
+        """Edit a message in place; blocks and metadata that are not given again stay."""
         channel = self.channel(arguments.get("channel"))
         message = channel.messages.get(str(arguments.get("ts")))
         if message is None:
             raise SlackError("message_not_found")
-        message.update(_content(arguments, _UPDATED_TEXT_MAX))
+        content = _content({"blocks": message["blocks"], **arguments}, _UPDATED_TEXT_MAX)
+        message.update(content)
         message["edited"] = {"user": BOT_USER, "ts": self._stamp()}
         return {"channel": channel.id, "ts": message["ts"], "text": message["text"], "message": message}
 

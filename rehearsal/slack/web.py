@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from rehearsal.faults import Aim, Faults
+from rehearsal.serving import served
 from rehearsal.slack.channel import SlackError, Workspace
 from rehearsal.slack.page import channel_page
 
@@ -60,15 +61,9 @@ class Slack:
     async def start(cls, token: str, channels: Sequence[str], port: int = 0) -> AsyncIterator["Slack"]:
         """Serve a workspace on loopback while the block runs."""
         slack = cls(token, Workspace.of(*channels))
-        runner = web.AppRunner(slack.app(), access_log=None)
-        await runner.setup()
-        try:
-            site = web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=0.1)
-            await site.start()
-            slack.workspace.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+        async with served(slack.app(), port) as address:
+            slack.workspace.url = f"{address}/"
             yield slack
-        finally:
-            await runner.cleanup()
 
     def app(self) -> web.Application:
         """Return the application with all routes."""
