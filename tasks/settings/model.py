@@ -143,6 +143,8 @@ class Section(BaseModel):
 class Secret(Section):
     """Where a secret is, never what it is: one of the two."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
     env: str = Field(
         default="", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="The environment variable that holds it."
     )
@@ -178,6 +180,8 @@ class Request(Section):
 
 class Check(Request):
     """One request, or a journey of several `steps` that share cookies and captured values."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["path"]}, {"required": ["steps"]}]})
 
     name: str = Field(min_length=1, max_length=60, description="What people call it, in reports.", examples=["order"])
     path: Path = Field(default="", description="The path of the one request; leave it out for a journey.")

@@ -17,6 +17,7 @@ _CARRIED = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 
 def broken_rules(tree: Any) -> Iterator[Found]:
     """Yield every broken rule of a service file."""
+    yield from _empty(tree, ())
     shared = _list(tree, "checks")
     yield from _checks(shared, ("checks",), ())
     places: dict[str, Path] = {}
@@ -29,6 +30,16 @@ def broken_rules(tree: Any) -> Iterator[Found]:
         if not shared and not environment.get("checks"):
             yield Found((*at, "checks"), "missing: nothing is checked here, so nothing could ever pass", missing=True)
         yield from _own_place(environment.get("target"), at, places)
+
+
+def _empty(value: Any, at: Path) -> Iterator[Found]:
+    """A key without a value is a slip, not a choice: an empty `approval:` must not mean that nobody is asked."""
+    if value is None:
+        yield Found(at, "empty; write a value, in quotes when it has a # in it, or leave the key out")
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inner:
+        if key != "json":
+            yield from _empty(each, (*at, key))
 
 
 def _climb(steps: list[Any], at: Path) -> Iterator[Found]:
