@@ -17,6 +17,7 @@ from surefoot.check import Request
 from surefoot.units import took
 
 _BODY_MAX = 1_048_576
+_NOT_ASKED = (aiohttp.ClientConnectorDNSError, aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)
 # What only our own side can be blamed for: no way out of this machine, or nothing left to ask with.
 _OURS = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL}
 _WORDS = {
@@ -59,8 +60,8 @@ def visitor(lines: aiohttp.TCPConnector, url: str) -> aiohttp.ClientSession:
 
     A loopback address is as trusted as a TLS one, as in browsers: Secure cookies are sent back to it.
     """
-    origin = URL(url).origin()
-    trusted = [origin] if origin.host in ("127.0.0.1", "localhost", "::1") else None
+    address = URL(url)
+    trusted = [address.origin()] if address.host in ("127.0.0.1", "localhost", "::1") else None
     return aiohttp.ClientSession(
         connector=lines,
         connector_owner=False,
@@ -160,6 +161,7 @@ _SAID: tuple[tuple[type[Exception], Callable[[Any], str]], ...] = (
     (aiohttp.ServerDisconnectedError, lambda _: "connection closed without an answer"),
     (aiohttp.ClientPayloadError, lambda _: "answer broken off"),
     (aiohttp.InvalidURL, lambda _: "not an address that can be asked"),
+    (aiohttp.NonHttpUrlClientError, lambda _: "not an address that can be asked"),
     (aiohttp.ClientResponseError, lambda _: "the answer is not HTTP"),
     (OSError, lambda problem: _WORDS.get(problem.errno, "connection failed")),
     (ValueError, str),
@@ -171,4 +173,4 @@ def _certificate(problem: Exception) -> str:
 
 
 def _is_ours(problem: Exception) -> bool:
-    return isinstance(problem, aiohttp.ClientConnectorDNSError) or getattr(problem, "errno", None) in _OURS
+    return isinstance(problem, _NOT_ASKED) or getattr(problem, "errno", None) in _OURS

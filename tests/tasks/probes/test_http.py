@@ -308,6 +308,13 @@ def test_a_header_that_would_smuggle_another_is_refused_in_words(serving):
     assert "header injection" in asyncio.run(story()).problem
 
 
+@pytest.mark.parametrize("url", ["", "shop", "ftp://127.0.0.1"])
+def test_what_is_no_address_is_our_side(url):
+    seen = asyncio.run(asked(url, expecting()))
+
+    assert (seen.problem, seen.ours) == ("not an address that can be asked", True)
+
+
 @pytest.mark.parametrize("path", ["http://shop.invalid/x", "https://127.0.0.1:1/x"])
 def test_a_path_that_leads_to_another_host_is_not_asked(serving, path):
     async def story():
