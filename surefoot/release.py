@@ -65,11 +65,12 @@ class Release:
     def revision_name(self, service_id: str) -> str:
         """Return the revision's name on a target: the same release gives the same name, so a replay finds its own.
 
-        The digest's start is in it, since two images may carry one version.
+        The digest's start is in it, since two images may carry one version; where room is short, the version goes first.
         """
-        tail = f"-{self.commit[:7].lower()}-{self.image.digest[7:13]}"
-        room = _REVISION_NAME_MAX - len(service_id) - 1 - len(tail)
-        return f"{service_id}-{_slug(self.version)[:room].strip('-')}{tail}"
+        room = _REVISION_NAME_MAX - len(service_id) - 1
+        tail = f"{self.commit[:7].lower()}-{self.image.digest[7:13]}"[-room:].strip("-")
+        version = _slug(self.version)[: max(0, room - len(tail) - 1)].strip("-")
+        return "-".join(part for part in (service_id, version, tail) if part)
 
 
 @dataclass(frozen=True, slots=True)

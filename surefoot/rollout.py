@@ -62,6 +62,8 @@ class Plan:
             raise ValueError("a plan ends at 100 %")
         if percents[0] < 1 or any(low >= high for low, high in pairwise(percents)):
             raise ValueError(f"steps only climb, from at least 1 %: {percents}")
+        if self.look_s < 0.001:
+            raise ValueError(f"{self.look_s} s between two looks is too short: it would never end")
 
     @property
     def planned_looks(self) -> int:

@@ -3,8 +3,9 @@
 import re
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_PIECE = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+# At most nine digits: a number without end would be infinitely long.
+_PIECE = re.compile(r"([0-9]{1,9}(?:\.[0-9]+)?)(ms|s|m|h|d)")
+_PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
 
 
 def parse_duration(text: str) -> float:
@@ -16,7 +17,7 @@ def parse_duration(text: str) -> float:
 
 
 def duration(seconds: float) -> str:
-    """Return the shortest text that `parse_duration` reads back as the same number of whole milliseconds."""
+    """Return the text, largest unit first, that `parse_duration` reads back as the same number of whole milliseconds."""
     left_ms = round(seconds * 1000)
     if left_ms <= 0:
         return "0s"

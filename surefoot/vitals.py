@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +26,10 @@ class Histogram:
 
     def quantile(self, q: float) -> float:
         """Return the smallest latency (ms) that a share `q` (0 to 1) does not exceed; ValueError when empty."""
-        if not self.counts:
-            raise ValueError("an empty histogram has no quantiles")
-        wanted, seen = q * self.total, 0
-        for value, number in self.counts:
-            seen += number
-            if seen >= wanted:
-                return value
-        return self.counts[-1][0]
+        if not self.counts or not 0 <= q <= 1:
+            raise ValueError(f"there is no quantile {q} of {self.total} latencies")
+        wanted, seen = q * self.total, accumulate(number for _, number in self.counts)
+        return next(value for (value, _), so_far in zip(self.counts, seen, strict=True) if so_far >= wanted)
 
     def __add__(self, other: "Histogram") -> "Histogram":
         return Histogram.of((*self.counts, *other.counts))
