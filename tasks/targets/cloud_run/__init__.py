@@ -97,6 +97,16 @@ class Settings(BaseModel):
         return f"projects/{self.project}/locations/{self.region}"
 
     @property
+    def change_within_s(self) -> float:
+        """Return how long a change may take, seconds."""
+        return parse_duration(self.change_within)
+
+    @property
+    def poll_every_s(self) -> float:
+        """Return the longest wait between two looks, seconds."""
+        return parse_duration(self.poll_every)
+
+    @property
     def name(self) -> str:
         """Return the service's resource name."""
         return f"{self.parent}/services/{self.service}"

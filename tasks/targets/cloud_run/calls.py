@@ -65,7 +65,7 @@ class Calls:
         name = self._settings.name
         return await self._read(
             f"GetService {name}",
-            lambda: self._services.get_service(name=name, retry=None, timeout=_READ_S),
+            lambda: self._services.get_service(name=name, retry=None, timeout=min(_READ_S, patience_s)),
             patience_s,
         )
 
@@ -95,12 +95,14 @@ class Calls:
                 return None
             raise
 
-    async def update(self, request: run_v2.UpdateServiceRequest) -> str:
+    async def update(self, request: run_v2.UpdateServiceRequest, patience_s: float) -> str:
         """Return the name of the operation that the write began; Unavailable leaves open whether it did."""
         what = f"UpdateService {request.service.name} ({', '.join(request.update_mask.paths)})"
         self._on_call(what)
         with translated(what):
-            began = await self._services.update_service(request, retry=None, timeout=_WRITE_S)
+            began = await self._services.update_service(request, retry=None, timeout=min(_WRITE_S, patience_s))
+            if began.operation.done:
+                await began.exception()  # the client makes a future of it, and the loop complains if nobody asks
         return str(began.operation.name)
 
     async def operation(self, name: str, patience_s: float = _PATIENCE_S) -> Operation:
@@ -108,7 +110,7 @@ class Calls:
         request = GetOperationRequest(name=name)
         return await self._read(
             f"GetOperation {name}",
-            lambda: self._services.get_operation(request, retry=None, timeout=_READ_S),
+            lambda: self._services.get_operation(request, retry=None, timeout=min(_READ_S, patience_s)),
             patience_s,
         )
 
@@ -117,7 +119,9 @@ class Calls:
         await self._channel.close()
 
     async def _read(self, what: str, call: Callable[[], Awaitable[_T]], patience_s: float = _PATIENCE_S) -> _T:
-        async for attempt in stamina.retry_context(_come_back, attempts=None, timeout=patience_s, wait_jitter=0.2):
+        every_s = self._settings.poll_every_s
+        waits = {"wait_initial": every_s / 10, "wait_max": every_s * 5, "wait_jitter": every_s / 5}
+        async for attempt in stamina.retry_context(_come_back, attempts=None, timeout=patience_s, **waits):
             with attempt:
                 self._on_call(what)
                 with translated(what):

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 
-_FIRST_S = 0.1
+# The first looks follow quickly, since most changes are true within a moment.
+_QUICKER = 10
+# What a call may still take when patience has just run out: the last look is often the one that tells.
+_LAST_CALL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +28,14 @@ class Patience:
         """Return the seconds that are left, 0 when it ran out."""
         return max(0.0, self.until - asyncio.get_running_loop().time())
 
+    @property
+    def call_s(self) -> float:
+        """Return how long the next call may take, its repetitions included."""
+        return max(_LAST_CALL_S, self.left_s)
+
     def waits(self) -> Iterator[float]:
         """Yield the next wait, seconds, short at first, until the patience runs out."""
         for number in count():
             if not self.left_s:
                 return
-            yield min(_FIRST_S * 2 ** min(number, 10), self.every_s, self.left_s)
+            yield min(self.every_s / _QUICKER * 2 ** min(number, 10), self.every_s, self.left_s)

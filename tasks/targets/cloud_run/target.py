@@ -9,7 +9,6 @@ from surefoot.release import Release
 from surefoot.rollout import Mark
 from surefoot.target import Live
 from surefoot.traffic import Traffic
-from surefoot.units import parse_duration
 from tasks.targets.cloud_run import Settings
 from tasks.targets.cloud_run.allocation import short_name
 from tasks.targets.cloud_run.calls import Calls
@@ -83,8 +82,8 @@ class CloudRun:
             )
         if service.etag != seen.version and not change.is_wished(service):
             raise interfered(service)
-        within_s, every_s = parse_duration(self._settings.change_within), parse_duration(self._settings.poll_every)
-        return await self._live(await make(self._calls, change, service, Patience.of(within_s, every_s)))
+        patience = Patience.of(self._settings.change_within_s, self._settings.poll_every_s)
+        return await self._live(await make(self._calls, change, service, patience))
 
     async def _live(self, service: run_v2.Service) -> Live:
         return read_live(service, await self._calls.revisions(service))

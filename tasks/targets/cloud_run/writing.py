@@ -41,10 +41,10 @@ async def _write(calls: Calls, change: Change, service: run_v2.Service, patience
     problem: Unavailable | Interfered | None = None
     for wait_s in patience.waits():
         try:
-            return await calls.update(change.request(service))
+            return await calls.update(change.request(service), patience.call_s)
         except (Unavailable, Interfered) as now_or_never:
             problem = now_or_never
-        found = await calls.service(patience.left_s)
+        found = await calls.service(patience.call_s)
         if change.is_wished(found):
             return ""
         if found.etag != service.etag:
@@ -61,7 +61,7 @@ async def _observe(calls: Calls, change: Change, operation: str, before: str, pa
             done, error = await _ended(calls, operation, patience)
             operation = "" if done else operation
         if not operation:
-            service = await calls.service(patience.left_s)
+            service = await calls.service(patience.call_s)
             if change.is_wished(service) and change.is_observed(service):
                 return service
             _refuse_hopeless(change, service, before, error)
@@ -72,7 +72,7 @@ async def _observe(calls: Calls, change: Change, operation: str, before: str, pa
 async def _ended(calls: Calls, operation: str, patience: Patience) -> tuple[bool, Status | None]:
     """Return whether an operation is over, and how (code 0 is well); None where nobody knows it any more."""
     try:
-        state = await calls.operation(operation, patience.left_s)
+        state = await calls.operation(operation, patience.call_s)
     except Refused:
         return True, None
     return state.done, state.error

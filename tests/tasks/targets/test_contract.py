@@ -1,0 +1,366 @@
+"""What every target has to do, held against a rehearsed platform."""
+
+import asyncio
+
+import aiohttp
+import pytest
+
+from surefoot.errors import Interfered, Refused, StageFailed, Unavailable
+from surefoot.traffic import Traffic
+
+pytestmark = pytest.mark.anyio
+
+
+async def body_of(url):
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return await answer.text()
+
+
+async def staged(target, world, version="1.1.0", **mark):
+    """Stage a release and return its revision's name, what was seen before, and what is seen now."""
+    release, before = world.release(version), await target.live()
+    live = await target.stage(release, world.mark(before, release, **mark), before)
+    return release.revision_name(world.service), before, live
+
+
+async def test_live_is_what_serves(world):
+    async with world.target() as target:
+        live = await target.live()
+
+    assert live.traffic == Traffic.all_on(world.stable)
+    assert live.settled
+    assert live.mark is None
+    assert live.by == world.told().last_modifier
+    assert live.at == world.told().update_time
+    assert live.revisions[world.stable].ready
+    assert await body_of(live.url) == world.stable
+
+
+async def test_a_staged_release_is_previewable_and_gets_no_user_traffic(world):
+    async with world.target() as target:
+        canary, before, live = await staged(target, world)
+
+    assert live.traffic == before.traffic == Traffic.all_on(world.stable)
+    assert live.revisions[canary].ready
+    assert live.revisions[canary].image == str(world.release("1.1.0").image)
+    assert await body_of(live.revisions[canary].preview) == canary
+    assert await body_of(live.url) == world.stable
+
+
+async def test_stable_is_previewable_beside_the_staged_release(world):
+    async with world.target() as target:
+        canary, _, live = await staged(target, world)
+
+    assert await body_of(live.revisions[world.stable].preview) == world.stable
+    assert live.revisions[world.stable].preview != live.revisions[canary].preview
+
+
+async def test_staging_twice_writes_once_and_makes_one_revision(world):
+    async with world.target() as target:
+        _, _, first = await staged(target, world)
+        written = world.writes()
+        _, _, second = await staged(target, world)
+
+    assert world.writes() == written == 1
+    assert len(world.revisions()) == 2
+    assert (second.traffic, second.version) == (first.traffic, first.version)
+
+
+async def test_another_machine_that_stages_meanwhile_waits_for_the_same_revision(world):
+    release = world.release("1.1.0")
+    async with world.target() as one, world.target() as other:
+        seen = await one.live()
+        mark = world.mark(seen, release)
+        lives = await asyncio.gather(one.stage(release, mark, seen), other.stage(release, mark, seen))
+
+    assert world.writes(accepted=True) == 1
+    assert len(world.revisions()) == 2
+    assert all(live.revisions[release.revision_name(world.service)].preview for live in lives)
+
+
+async def test_shift_returns_when_users_get_it(world):
+    async with world.target() as target:
+        canary, before, live = await staged(target, world)
+        wanted = before.traffic.toward(canary, 100)
+        live = await target.shift(wanted, live.mark, live)
+
+    assert live.traffic == wanted
+    assert live.settled
+    assert {await body_of(live.url) for _ in range(5)} == {canary}
+
+
+async def test_a_split_is_observed_in_whole_percents(world):
+    async with world.target() as target:
+        canary, before, live = await staged(target, world)
+        live = await target.shift(before.traffic.toward(canary, 1), live.mark, live)
+
+    assert dict(live.traffic.shares) == {world.stable: 99, canary: 1}
+
+
+async def test_the_mark_travels_with_the_traffic_and_ends_with_the_rollout(world):
+    async with world.target() as target:
+        canary, before, live = await staged(target, world)
+        mark = world.mark(before, world.release("1.1.0"), percent=25)
+        live = await target.shift(before.traffic.toward(canary, 25), mark, live)
+        climbing = live.mark
+        over = await target.shift(before.traffic, None, live)
+
+    assert climbing == mark
+    assert over.mark is None
+    assert over.traffic == before.traffic
+
+
+async def test_a_shift_that_is_already_so_writes_nothing(world):
+    async with world.target() as target:
+        canary, before, live = await staged(target, world)
+        wanted = before.traffic.toward(canary, 50)
+        live = await target.shift(wanted, live.mark, live)
+        written = world.writes()
+        again = await target.shift(wanted, live.mark, live)
+
+    assert world.writes() == written
+    assert again.version == live.version
+
+
+async def test_the_way_back_needs_one_write_and_no_second_look_at_revisions(world):
+    async with world.target() as target:
+        canary, before, live = await staged(target, world)
+        live = await target.shift(before.traffic.toward(canary, 50), live.mark, live)
+        written = world.writes()
+        back = await target.shift(before.traffic, None, live)
+
+    assert back.traffic == before.traffic
+    assert back.revisions[canary].ready
+    assert world.writes() == written + 1
+
+
+async def test_a_stale_look_is_refused_and_nothing_changes(world):
+    async with world.target() as target:
+        canary, before, live = await staged(target, world)
+        await world.meddle("priya@example.com")
+        told = world.told().etag
+        with pytest.raises(Interfered, match=r"priya@example\.com at \d\d:\d\d:\d\d UTC wrote to shop1"):
+            await target.shift(before.traffic.toward(canary, 10), live.mark, live)
+
+    assert world.told().etag == told
+
+
+async def test_staging_on_a_stale_look_is_refused_and_makes_no_revision(world):
+    release = world.release("1.1.0")
+    async with world.target() as target:
+        seen = await target.live()
+        await world.meddle("priya@example.com")
+        with pytest.raises(Interfered, match=r"priya@example\.com"):
+            await target.stage(release, world.mark(seen, release), seen)
+
+    assert world.revisions() == {world.stable}
+
+
+async def test_a_writer_between_our_look_and_our_write_keeps_what_they_wrote(world):
+    async with world.target() as target:
+        canary, before, live = await staged(target, world)
+        world.arm(method="UpdateService", writer="priya@example.com", writer_traffic={canary: 70, world.stable: 30})
+        with pytest.raises(Interfered, match=r"priya@example\.com"):
+            await target.shift(before.traffic.toward(canary, 10), live.mark, live)
+
+    assert world.wished() == {canary: 70, world.stable: 30}
+    assert world.told().last_modifier == "priya@example.com"
+
+
+async def test_a_writer_while_we_wait_stops_us(world):
+    async with world.target() as target:
+        canary, before, live = await staged(target, world)
+        world.arm(
+            method="GetService", after=1, writer="priya@example.com", writer_traffic={canary: 70, world.stable: 30}
+        )
+        with pytest.raises(Interfered, match=r"priya@example\.com"):
+            await target.shift(before.traffic.toward(canary, 10), live.mark, live)
+
+    assert world.wished() == {canary: 70, world.stable: 30}
+
+
+async def test_of_two_owners_that_write_at_once_one_is_refused(world):
+    async with world.target() as one, world.target() as other:
+        canary, before, live = await staged(one, world)
+        results = await asyncio.gather(
+            one.shift(before.traffic.toward(canary, 10), live.mark, live),
+            other.shift(before.traffic.toward(canary, 20), live.mark, live),
+            return_exceptions=True,
+        )
+
+    assert sorted(type(result).__name__ for result in results) == ["Interfered", "Live"]
+
+
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        ("1.3.0-crash", "exited with code 3"),
+        ("1.3.0-hang", "failed to start and listen on the port"),
+        ("9.9.9-missing", "not found"),
+    ],
+)
+async def test_a_release_that_cannot_start_is_stage_failed_with_the_clouds_reason(world, version, reason):
+    async with world.target() as target:
+        with pytest.raises(StageFailed, match=reason) as failed:
+            await staged(target, world, version)
+        live = await target.live()
+
+    assert f"No user was sent to it: 100 % on {world.stable}" in str(failed.value)
+    assert live.traffic == Traffic.all_on(world.stable)
+    assert live.settled
+    assert await body_of(live.url) == world.stable
+
+
+async def test_a_release_that_failed_once_fails_again_without_a_write(world):
+    async with world.target() as target:
+        with pytest.raises(StageFailed):
+            await staged(target, world, "1.3.0-crash")
+        written = world.writes()
+        with pytest.raises(StageFailed, match="failed before"):
+            await staged(target, world, "1.3.0-crash")
+
+    assert world.writes() == written
+
+
+async def test_after_a_failed_stage_the_way_back_and_the_next_release_work(world):
+    async with world.target() as target:
+        before = await target.live()
+        with pytest.raises(StageFailed):
+            await staged(target, world, "1.3.0-crash")
+        restored = await target.shift(before.traffic, None, await target.live())
+        canary, _, live = await staged(target, world, "1.1.0")
+        live = await target.shift(Traffic.all_on(canary), live.mark, live)
+
+    assert restored.mark is None
+    assert restored.traffic == before.traffic
+    assert live.traffic == Traffic.all_on(canary)
+
+
+async def test_an_owner_with_an_older_fence_is_refused(world):
+    async with world.target() as target:
+        canary, before, live = await staged(target, world, fence=7)
+        late = world.mark(before, world.release("1.1.0"), fence=6)
+        with pytest.raises(Interfered, match="its fence is 6, and a newer owner has written here with 7"):
+            await target.shift(before.traffic.toward(canary, 10), late, live)
+
+    assert Traffic.all_on(world.stable) == live.traffic
+
+
+async def test_the_highest_fence_outlives_its_rollout(world):
+    async with world.target() as target:
+        canary, before, live = await staged(target, world, fence=7)
+        live = await target.shift(before.traffic, None, live)
+        late = world.mark(before, world.release("1.1.0"), fence=6)
+        with pytest.raises(Interfered, match="overtaken"):
+            await target.shift(before.traffic.toward(canary, 10), late, live)
+
+
+async def test_a_retired_revision_has_no_preview_and_stays_a_way_back(world):
+    async with world.target() as target:
+        canary, before, live = await staged(target, world)
+        live = await target.retire(canary, live)
+        gone = live.revisions[canary]
+        live = await target.shift(before.traffic.toward(canary, 100), None, live)
+
+    assert gone.ready
+    assert gone.preview is None
+    assert live.traffic == Traffic.all_on(canary)
+
+
+async def test_retiring_twice_writes_once(world):
+    async with world.target() as target:
+        canary, _, live = await staged(target, world)
+        live = await target.retire(canary, live)
+        written = world.writes()
+        await target.retire(canary, live)
+
+    assert world.writes() == written
+
+
+async def test_a_retired_release_is_staged_again_without_a_second_revision(world):
+    async with world.target() as target:
+        canary, _, live = await staged(target, world)
+        await target.retire(canary, live)
+        _, _, live = await staged(target, world)
+
+    assert await body_of(live.revisions[canary].preview) == canary
+    assert len(world.revisions()) == 2
+
+
+async def test_staging_waits_until_somebody_elses_change_is_over(world):
+    release = world.release("1.1.0")
+    async with world.target() as target:
+        world.slow_down(traffic_lag_s=30)
+        await world.meddle("priya@example.com", wait=False)
+        seen = await target.live()
+        with pytest.raises(Unavailable, match="still on its way"):
+            await target.stage(release, world.mark(seen, release), seen)
+
+    assert not seen.settled
+    assert world.revisions() == {world.stable}
+
+
+async def test_the_way_back_does_not_wait_for_a_change_that_is_on_its_way(world):
+    async with world.target() as target:
+        canary, before, live = await staged(target, world)
+        world.slow_down(traffic_lag_s=0.3)
+        shifting = asyncio.create_task(target.shift(before.traffic.toward(canary, 50), live.mark, live))
+        await world.until_written(2)
+        shifting.cancel()
+        seen = await target.live()
+        back = await target.shift(before.traffic, None, seen)
+
+    assert not seen.settled
+    assert back.traffic == before.traffic
+
+
+async def test_a_change_that_is_never_observed_is_given_up_in_time(make_world):
+    world = await make_world(change_within="600ms")
+    async with world.target() as target:
+        canary, before, live = await staged(target, world)
+        world.slow_down(traffic_lag_s=60)
+        with pytest.raises(Unavailable, match="not observed in time"):
+            await target.shift(before.traffic.toward(canary, 50), live.mark, live)
+
+
+async def test_a_write_that_hangs_is_given_up_in_time(make_world):
+    world = await make_world(change_within="600ms")
+    async with world.target() as target:
+        canary, before, live = await staged(target, world)
+        world.arm(method="UpdateService", delay_s=60, times=9)
+        with pytest.raises(Unavailable, match="DEADLINE_EXCEEDED"):
+            await target.shift(before.traffic.toward(canary, 50), live.mark, live)
+
+
+async def test_a_busy_platform_is_left_alone_for_as_long_as_it_asks(world):
+    async with world.target() as target:
+        canary, before, live = await staged(target, world)
+        world.arm(method="UpdateService", code="RESOURCE_EXHAUSTED", retry_after_s=0.7, times=2)
+        began = asyncio.get_running_loop().time()
+        live = await target.shift(before.traffic.toward(canary, 50), live.mark, live)
+
+    assert asyncio.get_running_loop().time() - began >= 1.4
+    assert live.traffic.percent(canary) == 50
+
+
+async def test_a_refused_call_is_told_with_what_would_help(world):
+    async with world.target() as target:
+        canary, before, live = await staged(target, world)
+        world.arm(method="UpdateService", code="PERMISSION_DENIED")
+        with pytest.raises(Refused, match=r"PERMISSION_DENIED .*grant roles/run\.developer"):
+            await target.shift(before.traffic.toward(canary, 50), live.mark, live)
+
+
+async def test_a_service_that_does_not_exist_is_refused_with_where_to_look(world):
+    elsewhere = world.elsewhere("nothing-here")
+    async with elsewhere.target() as target:
+        with pytest.raises(Refused, match=r"nothing-here.*gcloud run services list"):
+            await target.live()
+
+
+async def test_every_call_is_told_before_it_is_made(world):
+    calls = []
+    async with world.target(calls.append) as target:
+        await target.live()
+
+    assert calls == [f"GetService {world.name}", f"ListRevisions {world.name}"]
