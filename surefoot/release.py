@@ -65,7 +65,7 @@ class Release:
     def revision_name(self, service_id: str) -> str:
         """Return the revision's name on a target: the same release gives the same name, so a replay finds its own.
 
-        The digest's start is in it, since two images may carry one version; where room is short, the version goes first.
+        The digest's start is in it, since two images may carry one version; where room is short, the version is cut.
         """
         room = _REVISION_NAME_MAX - len(service_id) - 1
         tail = f"{self.commit[:7].lower()}-{self.image.digest[7:13]}"[-room:].strip("-")

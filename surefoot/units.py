@@ -17,7 +17,7 @@ def parse_duration(text: str) -> float:
 
 
 def duration(seconds: float) -> str:
-    """Return the text, largest unit first, that `parse_duration` reads back as the same number of whole milliseconds."""
+    """Return the text, largest unit first, that `parse_duration` reads back as the same whole milliseconds."""
     left_ms = round(seconds * 1000)
     if left_ms <= 0:
         return "0s"
