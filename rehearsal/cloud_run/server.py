@@ -107,11 +107,22 @@ class Front:
         refusal = Refusal(fault.status, fault.message or f"Rehearsed fault: {fault.code}.", details)
         if fault.lost:
             await verb(request, caller)
-        if not fault.inside:
-            raise refusal
-        service = run_v2.Service(name=self._service_of(_resource(request)))
-        operation = self.cloud.operations.begin(parent_of(service.name), service)
-        return self.cloud.operations.fail(operation, refusal, service)
+        if fault.inside:
+            return self._failing(refusal, self._service_of(_resource(request)))
+        raise refusal
+
+    def _failing(self, refusal: Refusal, name: str) -> operations_pb2.Operation:
+        """Return an operation that is pending now and will fail."""
+        service = run_v2.Service(name=name)
+        operation = self.cloud.operations.begin(parent_of(name), service)
+        pending = operations_pb2.Operation.FromString(operation.SerializeToString())
+
+        async def fail() -> None:
+            await asyncio.sleep(self.cloud.reconciler.pace.traffic_lag_s)
+            self.cloud.operations.fail(operation, refusal, service)
+
+        self.cloud.reconciler.background(fail())
+        return pending
 
     def _service_of(self, resource: str) -> str:
         """Return the service that a call is about, be it by one of its revisions or operations."""
