@@ -1,0 +1,1 @@
+"""The verbs that touch the world; folders are adapters."""

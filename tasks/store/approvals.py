@@ -64,7 +64,8 @@ def ask(
     The same run's open or approved question about another plan is superseded: what was shown has changed.
     """
     mine = approvals.c.run_id == run_id
-    known = _first(connection, mine & (approvals.c.plan_hash == plan_hash))
+    still = approvals.c.state != ApprovalState.SUPERSEDED
+    known = _first(connection, mine & still & (approvals.c.plan_hash == plan_hash))
     if known is not None:
         return known
     standing = approvals.c.state.in_((ApprovalState.ASKED, ApprovalState.APPROVED))

@@ -35,8 +35,9 @@ def register(connection: Connection, key: str, release: Release, asked_at: datet
 
 
 def newest(connection: Connection, key: str) -> Asked | None:
-    """Return what was asked for last in a place: whoever waits with a lower `seq` is superseded."""
-    row = connection.execute(select(releases).where(releases.c.key == key).order_by(releases.c.seq.desc())).first()
+    """Return what was asked for last in a place, whatever order it was registered in: all others are superseded."""
+    order = (releases.c.asked_at.desc(), releases.c.seq.desc())
+    row = connection.execute(select(releases).where(releases.c.key == key).order_by(*order)).first()
     return None if row is None else _asked(row)
 
 

@@ -1,0 +1,162 @@
+"""The writes of a rollout, and the way back."""
+
+import asyncio
+import logging
+import time
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from surefoot import notice
+from surefoot.errors import Interfered, RollbackFailed, StageFailed, SurefootError, TargetError
+from surefoot.rollout import Phase, Step
+from surefoot.target import Live, Target
+from surefoot.traffic import Traffic
+from tasks.clock import now
+from tasks.rollout import Rollout
+from tasks.store.database import StoreUnavailable
+from tasks.targets import undo_command
+
+# The way back is tried this often before people are called; the watchdog goes on after that.
+_WAY_BACK_TRIES = 5
+_WAY_BACK_PAUSE_S = 1.0
+_LOG = logging.getLogger("surefoot")
+
+
+@task(name="stage", task_run_name="stage, no traffic", cache_policy=NO_CACHE)
+async def stage(rollout: Rollout) -> None:
+    """Make the revision: ready, previewable, without user traffic."""
+    began = time.monotonic()
+    release, site = rollout.release, rollout.site
+    mark = rollout.mark(0, site.environment.plan.compare_s)
+    fields = {"revision": rollout.attempt.canary, "image": str(release.image)}
+    await rollout.change("stage", fields, lambda: site.target.stage(release, mark, rollout.seen))
+    subject = site.subject(rollout.id, release)
+    seconds = time.monotonic() - began
+    await site.tell(notice.staged(subject, now(), rollout.attempt.canary, seconds, ""))
+
+
+@task(name="shift", task_run_name="shift to {step.percent} %", cache_policy=NO_CACHE)
+async def shift(rollout: Rollout, step: Step) -> None:
+    """Send the step's percent of user traffic to the canary; returns once that was observed."""
+    traffic = rollout.attempt.before.toward(rollout.attempt.canary, step.percent)
+    mark = rollout.mark(step.percent, step.watch_s)
+    # Written before the traffic: whoever takes over then knows the most that users may have been sent.
+    await rollout.stand(Phase.CLIMBING, step.percent)
+    await rollout.change(
+        "shift", {"traffic": str(traffic)}, lambda: rollout.site.target.shift(traffic, mark, rollout.seen)
+    )
+
+
+@task(name="promote", cache_policy=NO_CACHE)
+async def promote(rollout: Rollout, seen: str) -> None:
+    """Close a rollout that reached the top: the mark goes, the old revision stays as the way back, people hear."""
+    top = Traffic.all_on(rollout.attempt.canary)
+    await rollout.stand(Phase.BAKING, 100, seen)
+    await rollout.change("finish", {}, lambda: rollout.site.target.shift(top, None, rollout.seen))
+    await rollout.end(Phase.PROMOTED, seen)
+    site = rollout.site
+    seconds = (now() - rollout.attempt.began_at).total_seconds()
+    await site.tell(notice.promoted(site.subject(rollout.id, rollout.release), now(), seconds, seen=seen))
+
+
+async def restore(rollout: Rollout, problem: BaseException) -> None:
+    """Put user traffic back to what it was, tell why; RollbackFailed when that cannot be done.
+
+    Not a Prefect task on purpose: it needs no Prefect, no store and no Slack. What another writer did is left alone.
+    """
+    percent, reason = rollout.attempt.percent, _why(problem)
+    began = time.monotonic()
+    try:
+        if isinstance(problem, Interfered):
+            raise problem
+        await _put_back(rollout)
+    except Interfered as interfered:
+        await _told(rollout, Phase.NOT_PUT_BACK, str(interfered))
+        subject = rollout.site.subject(rollout.id, rollout.release)
+        await rollout.site.tell(notice.interfered(subject, now(), percent, str(interfered)))
+        if interfered is not problem:
+            raise RollbackFailed(f"not put back: {interfered}") from problem
+    except SurefootError as failed:
+        await _could_not(rollout, percent, failed)
+        raise RollbackFailed(f"NOT put back, {rollout.release.short} still has traffic: {failed}") from problem
+    else:
+        await _told(rollout, Phase.PUT_BACK, reason)
+        await _tell_put_back(rollout, percent, problem, time.monotonic() - began)
+
+
+async def _put_back(rollout: Rollout) -> None:
+    before, target = rollout.attempt.before, rollout.site.target
+    if not rollout.wrote:
+        return
+    try:
+        await rollout.change("restore", {"traffic": str(before)}, lambda: way_back(target, before, rollout.id))
+    except StoreUnavailable:
+        await way_back(target, before, rollout.id)
+
+
+async def way_back(target: Target, before: Traffic, rollout: str) -> Live:
+    """Return once the traffic is observed to be what it was; Interfered when another rollout holds the place."""
+    for tried in range(1, _WAY_BACK_TRIES + 1):
+        try:
+            live = await target.live()
+            if live.mark is None and live.traffic == before:
+                return live
+            _refuse_if_taken_over(live, rollout)
+            return await target.shift(before, None, live)
+        except Interfered:
+            raise
+        except TargetError as problem:
+            if tried == _WAY_BACK_TRIES:
+                raise
+            _LOG.warning("the way back, try %s of %s: %s", tried, _WAY_BACK_TRIES, problem)
+        await asyncio.sleep(_WAY_BACK_PAUSE_S)
+    raise AssertionError("unreachable: the last try returns or raises")
+
+
+def _refuse_if_taken_over(live: Live, rollout: str) -> None:
+    if live.mark is None or live.mark.rollout != rollout:
+        other = f"the rollout {live.mark.rollout}" if live.mark else live.by or "somebody"
+        raise Interfered(f"{other} has taken over, live is {live.traffic}; it is left alone")
+
+
+async def _told(rollout: Rollout, phase: Phase, reason: str) -> None:
+    try:
+        await rollout.end(phase, reason)
+    except (StoreUnavailable, SurefootError) as problem:
+        _LOG.warning("%s ended as %r, but that could not be kept: %s", rollout.id, phase, problem)
+
+
+async def _could_not(rollout: Rollout, percent: int, problem: SurefootError) -> None:
+    site = rollout.site
+    command = undo_command(site.environment.place, rollout.attempt.before)
+    await _told(rollout, Phase.NOT_PUT_BACK, str(problem))
+    subject = site.subject(rollout.id, rollout.release)
+    await site.tell(notice.not_put_back(subject, now(), percent=percent, problem=str(problem), command=command))
+
+
+async def _tell_put_back(rollout: Rollout, percent: int, problem: BaseException, seconds: float) -> None:
+    site, release = rollout.site, rollout.release
+    subject = site.subject(rollout.id, release)
+    if isinstance(problem, StageFailed):
+        await site.tell(notice.stage_failed(subject, now(), str(problem)))
+    elif isinstance(problem, asyncio.CancelledError):
+        await site.tell(notice.cancelled(subject, now(), percent))
+    else:
+        again = f"surefoot deploy {release.service} {site.environment.name} --image {release.image}"
+        back = notice.put_back(
+            subject,
+            now(),
+            percent=percent,
+            reason=_why(problem),
+            seconds=seconds,
+            again=again,
+            seen=f"{rollout.attempt.before}, read back",
+        )
+        await site.tell(back)
+
+
+def _why(problem: BaseException) -> str:
+    if isinstance(problem, asyncio.CancelledError):
+        return str(problem) or "stopped by a person or by SIGTERM"
+    return str(problem) if isinstance(problem, SurefootError) else f"{type(problem).__name__}: {problem}"

@@ -1,0 +1,168 @@
+"""One rollout at work: every write is intended in the ledger, made, read back, and concluded there."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from surefoot.errors import Drift, NotNow
+from surefoot.release import Release, Revision
+from surefoot.rollout import Mark, Phase
+from surefoot.target import Live
+from surefoot.traffic import Traffic
+from tasks.clock import now
+from tasks.site import Site
+from tasks.store import ledger, rollouts
+from tasks.store.lease import Lease
+from tasks.store.releases import Asked
+from tasks.store.rollouts import Attempt
+from tasks.vitals import Source
+from tasks.vitals.probes import Probes
+
+# The mark's promise to write again reaches beyond the longest hold by this much.
+_MARGIN_S = 120.0
+
+
+class Rollout:
+    """A release on its way in one environment: what was before, what was last seen, and the judge's source."""
+
+    def __init__(self, site: Site, attempt: Attempt, seen: Live) -> None:
+        self.site = site
+        self.attempt = attempt
+        self.seen = seen
+        self.source: Source = Probes(site.environment.checks, site.environment.plan.probes_per_s)
+        self.looks = 0
+        self.verdicts: list[dict[str, Any]] = []
+        self.smoked: dict[str, str] = {}
+        self.wrote = False
+
+    @property
+    def id(self) -> str:
+        """Return the rollout's id."""
+        return self.attempt.id
+
+    @property
+    def release(self) -> Release:
+        """Return the release that is on its way."""
+        return self.attempt.release
+
+    @property
+    def stable(self) -> Revision:
+        """Return the revision that users were on, and go back to."""
+        return self.seen.revisions[self.attempt.before.main]
+
+    @property
+    def canary(self) -> Revision:
+        """Return the revision on its way."""
+        return self.seen.revisions[self.attempt.canary]
+
+    def mark(self, percent: int, watch_s: float) -> Mark:
+        """Return what the target is to carry: who writes, the way back, and until when silence is normal."""
+        until = now() + timedelta(seconds=watch_s + self.site.environment.plan.patience_s + _MARGIN_S)
+        return Mark(self.id, self.attempt.before, self.attempt.canary, percent, until, self.attempt.fence)
+
+    async def change(self, what: str, fields: dict[str, Any], write: Callable[[], Awaitable[Live]]) -> Live:
+        """Make one write to the target between its intent and its result in the ledger."""
+        action = await self.site.keep(ledger.intend, what, self.site.key, fields, now(), rollout=self.id)
+        self.wrote = True
+        try:
+            self.seen = await write()
+        except Exception as problem:
+            await self.site.keep(ledger.conclude, action, "failed", {"problem": str(problem)}, now())
+            raise
+        observed = {"traffic": str(self.seen.traffic), "version": self.seen.version}
+        await self.site.keep(ledger.conclude, action, "done", observed, now())
+        return self.seen
+
+    async def stand(self, phase: Phase, percent: int, reason: str = "") -> None:
+        """Write down where the rollout stands."""
+        self.attempt = await self.site.keep(
+            rollouts.advance, self.id, phase, percent, now(), fence=self.attempt.fence, reason=reason
+        )
+
+    async def record(self, kind: str, **fields: Any) -> None:
+        """Append something seen or decided to the ledger."""
+        await self.site.keep(ledger.append, kind, self.site.key, fields, now(), rollout=self.id)
+
+    async def end(self, phase: Phase, reason: str = "") -> None:
+        """Close the rollout, in its row and in the ledger at once."""
+        self.attempt = await self.site.keep(close, self.attempt, phase, reason)
+
+
+def rollout_id(site: Site, release: Release) -> str:
+    """Return the id that one run's rollout of one release has, however often the run starts again."""
+    return f"{site.key}/{release.id}/{site.run.id[:8]}"
+
+
+def canary_name(site: Site, release: Release) -> str:
+    """Return the name that the target will give the release's revision."""
+    return release.revision_name(str(site.environment.place.settings.get("service", release.service)))
+
+
+async def begin(site: Site, asked: Asked, lease: Lease, *, accept_drift: bool = False) -> Rollout:
+    """Check that the way back exists and that live is what the ledger says, then open the rollout.
+
+    NotNow or Drift before anything was changed.
+    """
+    seen = await site.target.live()
+    await _preflight(site, seen, accept_drift=accept_drift)
+    release, moment = asked.release, now()
+    attempt = Attempt(
+        id=rollout_id(site, release),
+        key=site.key,
+        release=release,
+        run_id=site.run.id,
+        run_url=site.run.url,
+        before=seen.traffic,
+        canary=canary_name(site, release),
+        fence=lease.fence,
+        began_at=moment,
+        changed_at=moment,
+    )
+    attempt = await site.keep(_open, attempt)
+    if attempt.ended_at is not None:
+        raise NotNow(f"this run's rollout of {release.short} has ended already: {attempt.phase}, {attempt.reason}")
+    return Rollout(site, replace(attempt, fence=lease.fence), seen)
+
+
+def _open(connection: Connection, attempt: Attempt) -> Attempt:
+    opened = rollouts.begin(connection, attempt)
+    fields = {"release": attempt.release.id, "image": str(attempt.release.image), "before": str(attempt.before)}
+    ledger.append(connection, "rollout begun", attempt.key, fields, attempt.began_at, rollout=attempt.id)
+    return opened
+
+
+def close(connection: Connection, attempt: Attempt, phase: Phase, reason: str) -> Attempt:
+    """Close a rollout's row and say so in the ledger, in one transaction."""
+    ended = rollouts.end(connection, attempt.id, phase, now(), fence=attempt.fence, reason=reason)
+    fields = {"phase": phase, "reason": reason, "release": attempt.release.id}
+    ledger.append(connection, "rollout ended", attempt.key, fields, now(), rollout=attempt.id)
+    return ended
+
+
+async def _preflight(site: Site, seen: Live, *, accept_drift: bool) -> None:
+    if seen.mark is not None and not accept_drift:
+        raise NotNow(
+            f"{site.key} still carries the rollout {seen.mark.rollout} at {seen.mark.percent} %; "
+            f"surefoot rollback {site.environment.service} {site.environment.name} puts it back"
+        )
+    if not seen.settled:
+        raise NotNow(f"{site.key}: a change by {seen.by or 'somebody'} is still on its way; try again when it is done")
+    lost = [name for name, _ in seen.traffic.shares if name not in seen.revisions or not seen.revisions[name].ready]
+    if lost:
+        raise NotNow(f"{site.key}: there is no way back, {', '.join(lost)} has traffic but is not ready")
+    last = await site.keep(rollouts.history, site.key, limit=1)
+    if last and not accept_drift and (expected := left_behind(last[0])) and expected != seen.traffic:
+        raise Drift(
+            f"{site.key}: live is {seen.traffic}, but the ledger says {expected}; last written by "
+            f"{seen.by or 'somebody'}. If live is right, deploy with --accept-drift"
+        )
+
+
+def left_behind(attempt: Attempt) -> Traffic | None:
+    """Return the traffic that a rollout left when it ended, None where that is not certain."""
+    if attempt.phase is Phase.PROMOTED:
+        return Traffic.all_on(attempt.canary)
+    return attempt.before if attempt.phase in (Phase.PUT_BACK, Phase.REFUSED) else None

@@ -1,0 +1,69 @@
+"""Look at a step until the core says what to do."""
+
+import asyncio
+import time
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from surefoot import notice
+from surefoot.errors import Interfered
+from surefoot.judge import judge
+from surefoot.rollout import Advance, Hold, Move, next_move
+from surefoot.verdict import Verdict
+from surefoot.vitals import Look, Vitals
+from tasks.clock import now
+from tasks.rollout import Rollout
+
+
+async def watch(rollout: Rollout, percent: int, watch_s: float) -> Move:
+    """Compare canary and stable side by side for as long as the plan says, longer while it is unclear."""
+    if not watch_s:
+        return Advance("the plan does not look here")
+    plan = rollout.site.environment.plan
+    looks: list[Look] = []
+    verdicts: list[Verdict] = []
+    began = time.monotonic()
+    held = False
+    while True:
+        verdicts.append(await look(rollout, looks, f"{percent} %, look {len(looks) + 1}"))
+        move = next_move(plan, watch_s, verdicts, time.monotonic() - began)
+        if not isinstance(move, Hold):
+            await _tell(rollout, percent, move, verdicts[-1])
+            return move
+        if not held and time.monotonic() - began >= watch_s:
+            held = True
+            subject = rollout.site.subject(rollout.id, rollout.release)
+            await rollout.site.tell(notice.held(subject, now(), percent, move.reason))
+
+
+@task(name="look", task_run_name="look at {what}", cache_policy=NO_CACHE)
+async def look(rollout: Rollout, looks: list[Look], what: str) -> Verdict:
+    """Probe both sides for one interval, read the target meanwhile, judge, and keep what was seen in the ledger."""
+    plan = rollout.site.environment.plan
+    live, seen = await asyncio.gather(
+        rollout.site.target.live(),
+        rollout.source.look(rollout.stable.preview or "", rollout.canary.preview or "", plan.look_s),
+    )
+    if live.version != rollout.seen.version and live.traffic != rollout.seen.traffic:
+        raise Interfered(f"{live.by or 'somebody'} changed the traffic to {live.traffic} in the middle of this rollout")
+    looks.append(seen)
+    rollout.looks += 1
+    verdict = judge(looks, plan.harm, rollout.looks, plan.planned_looks)
+    sides = {"stable": _numbers(seen.stable), "canary": _numbers(seen.canary)}
+    rollout.verdicts.append({"at": what, "outcome": str(verdict.outcome), "reason": verdict.reason, **sides})
+    await rollout.record("look", what=what, outcome=verdict.outcome, reason=verdict.reason, seen=seen)
+    return verdict
+
+
+async def _tell(rollout: Rollout, percent: int, move: Move, verdict: Verdict) -> None:
+    if isinstance(move, Advance) and percent:
+        subject = rollout.site.subject(rollout.id, rollout.release)
+        await rollout.site.tell(notice.advanced(subject, now(), percent, str(verdict)))
+    await rollout.record("move", at=percent, move=type(move).__name__, reason=move.reason)
+
+
+def _numbers(vitals: Vitals) -> dict[str, float]:
+    p50, p95 = (vitals.latency_ms.quantile(q) if vitals.latency_ms.counts else 0.0 for q in (0.5, 0.95))
+    numbers = {"requests": vitals.requests, "errors": vitals.errors, "errors_percent": 100 * vitals.error_rate}
+    return {**numbers, "p50_ms": p50, "p95_ms": p95}
