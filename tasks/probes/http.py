@@ -17,6 +17,8 @@ from surefoot.check import Request
 from surefoot.units import took
 
 _BODY_MAX = 1_048_576
+# Shorter than any server's own, so that we never ask on a connection that is just being closed.
+_IDLE_MAX_S = 2.0
 _NOT_ASKED = (aiohttp.ClientConnectorDNSError, aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)
 # What only our own side can be blamed for: no way out of this machine, or nothing left to ask with.
 _OURS = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL}
@@ -52,7 +54,9 @@ class Exchange:
 
 def connections(*, limit: int, keep_alive: bool) -> aiohttp.TCPConnector:
     """Return connections for at most `limit` requests at a time; without `keep_alive` each is used once."""
-    return aiohttp.TCPConnector(limit=limit, force_close=not keep_alive)
+    if not keep_alive:
+        return aiohttp.TCPConnector(limit=limit, force_close=True)
+    return aiohttp.TCPConnector(limit=limit, keepalive_timeout=_IDLE_MAX_S)
 
 
 def visitor(lines: aiohttp.TCPConnector, url: str) -> aiohttp.ClientSession:
@@ -67,7 +71,24 @@ def visitor(lines: aiohttp.TCPConnector, url: str) -> aiohttp.ClientSession:
         connector_owner=False,
         cookie_jar=aiohttp.CookieJar(unsafe=True, treat_as_secure_origin=trusted),
         headers={"User-Agent": "surefoot"},
+        middlewares=(_only_once,),
     )
+
+
+class _Broken(Exception):
+    """Carries a problem past aiohttp, which would ask again by itself."""
+
+    def __init__(self, problem: aiohttp.ClientError) -> None:
+        super().__init__()
+        self.problem = problem
+
+
+async def _only_once(request: aiohttp.ClientRequest, ask_it: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from repeating a GET that was reset: a service that drops one in twenty would look well."""
+    try:
+        return await ask_it(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as problem:
+        raise _Broken(problem) from problem
 
 
 async def ask(who: aiohttp.ClientSession, url: str, request: Request, sent: Request, timeout_s: float) -> Exchange:
@@ -98,11 +119,14 @@ async def _answer(who: aiohttp.ClientSession, address: URL, sent: Request, timeo
         allow_redirects=False,
         timeout=aiohttp.ClientTimeout(),
     )
-    async with asyncio.timeout(timeout_s), asked as response:
-        body = await _start_of(response)
-        seconds = time.perf_counter() - started
-        size = max(len(body), response.content_length or 0)
-        return Answer(response.status, _named(response), _text(body, response), seconds, size)
+    try:
+        async with asyncio.timeout(timeout_s), asked as response:
+            body = await _start_of(response)
+            seconds = time.perf_counter() - started
+            size = max(len(body), response.content_length or 0)
+            return Answer(response.status, _named(response), _text(body, response), seconds, size)
+    except _Broken as broken:
+        raise broken.problem from None
 
 
 def _headers(sent: Request) -> CIMultiDict[str]:

@@ -209,6 +209,29 @@ def test_a_broken_answer_is_said_in_words(answer, words):
     assert (seen.problem, seen.cause, seen.ours, seen.answer) == (words, words, False, None)
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_request_that_is_dropped_is_never_repeated_behind_our_back(method):
+    asked_for = []
+
+    async def drop_the_first(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        asked_for.append(1)
+        if len(asked_for) > 1:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async def story():
+        server = await asyncio.start_server(drop_the_first, "127.0.0.1", 0)
+        try:
+            return await asked(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", Request("/", method))
+        finally:
+            server.close()
+            await server.wait_closed()
+
+    assert asyncio.run(story()).problem == "connection closed without an answer"
+    assert len(asked_for) == 1
+
+
 def test_nobody_listening_is_the_services_problem(unused_port):
     seen = asyncio.run(asked(f"http://127.0.0.1:{unused_port}", expecting()))
 
