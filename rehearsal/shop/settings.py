@@ -35,11 +35,14 @@ class Settings:
         fault = env.get("SHOP_FAULT", "")
         if fault not in set(Fault):
             raise ValueError(f"SHOP_FAULT={fault} is not known; known are {', '.join(one for one in Fault if one)}")
+        work_ms = float(env.get("SHOP_WORK_MS", "20"))
+        if not work_ms > 0:
+            raise ValueError(f"SHOP_WORK_MS={work_ms:g} is not a length of time; write milliseconds above 0")
         return cls(
             port=int(env.get("PORT", "8080")),
             service=env.get("K_SERVICE", "shop"),
             revision=env.get("K_REVISION", "shop-local"),
             version=env.get("SHOP_VERSION", "1.0.0"),
             fault=Fault(fault),
-            work_ms=float(env.get("SHOP_WORK_MS", "20")),
+            work_ms=work_ms,
         )

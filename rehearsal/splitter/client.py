@@ -81,9 +81,13 @@ class ClientConnection(asyncio.Protocol):
         elif not lasting:
             self._transport.close()
         else:
-            self.resume()
-            if self._ahead:  # not from here: a long row of short answers would go as deep as it is long
-                asyncio.get_running_loop().call_soon(self._advance)
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Take what was sent ahead, now that its turn has come."""
+        self.resume()
+        if self._ahead:  # not from here: a long row of short answers would go as deep as it is long
+            asyncio.get_running_loop().call_soon(self._advance)
 
     def abort(self) -> None:
         """Cut the connection, so that a half answer is not taken for a whole one."""
@@ -128,9 +132,7 @@ class ClientConnection(asyncio.Protocol):
         try:
             self._ahead = self._ahead[exchange.feed(self._ahead) :]
         except BadMessage as problem:
-            exchange.broken()
-            self.exchange = None
-            self._refuse(400, str(problem))
+            exchange.broken(str(problem))
 
     def _refuse(self, status: int, reason: str) -> None:
         self._splitter.counts("").saw(status, 0.0, 0, 0)

@@ -85,8 +85,7 @@ class Exchange:
             cookie = _COOKIE.search(self._request.get(b"cookie") or b"")
             self._asked = cookie[1] if cookie else None
         self._backends = table.choose(self._asked.decode() if self._asked else None)
-        self._counts = self._splitter.counts(self._backends.revision if self._backends else "")
-        self._counts.in_flight += 1
+        self._count_under(self._revision)
         if self._backends is None or not self._backends.instances:
             self._answer_ourselves(503, f"no revision of {self._splitter.service or 'this service'} is ready here")
             return
@@ -147,10 +146,11 @@ class Exchange:
         if not self._over:
             self._settle(_CLIENT_LEFT if not self._tunnel else 101)
 
-    def broken(self) -> None:
+    def broken(self, reason: str) -> None:
         """Give up: the client's body makes no sense."""
-        if self._counts is not None:
-            self._settle(400)
+        if self._counts is None:
+            self._count_under("")
+        self._fail(reason, status=400)
 
     def client_ended(self) -> bool:
         """Learn that the client sends no more; say whether it may still be there to hear."""
@@ -183,6 +183,10 @@ class Exchange:
     @property
     def _revision(self) -> str:
         return self._backends.revision if self._backends else ""
+
+    def _count_under(self, revision: str) -> None:
+        self._counts = self._splitter.counts(revision)
+        self._counts.in_flight += 1
 
     def _ask(self, fault_status: int | None) -> None:
         self._wait = None
@@ -245,8 +249,8 @@ class Exchange:
                 self._open_tunnel(answer, rest)
                 return
             if answer.status >= 200:
-                self._answer = answer
                 self._answer_body = answer_body(answer, self._request.method)
+                self._answer = answer
                 self._pass_on(self._inbound_head(answer), rest)
                 return
             if not self._request.old:
@@ -262,6 +266,7 @@ class Exchange:
         upgrade = b"Upgrade: " + (answer.get(b"upgrade") or self._request.get(b"upgrade") or b"")
         lines = [answer.line, *answer.end_to_end(), b"Connection: Upgrade", upgrade]
         self._client.write(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
+        self._client.go_on()
 
     def _inbound_head(self, answer: Answer) -> bytes:
         lines = [b"HTTP/1.1" + answer.line[8:], *answer.end_to_end()]

@@ -116,7 +116,7 @@ def test_no_request_is_dropped_in_a_hundred_changes_under_load(run):
                 share = change * 37 % 101
                 splitter.route([(stable, 100 - share), (canary, share)])
                 enough = seen.total() + 10
-                while seen.total() < enough:
+                while seen.total() < enough:  # noqa: ASYNC110  let the visitors run
                     await asyncio.sleep(0)
             over.set()
             await asyncio.gather(*visitors)

@@ -1,6 +1,7 @@
 """Who is chosen next."""
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -39,7 +40,7 @@ def test_a_small_share_is_spread_not_sent_in_a_row():
     table = Table([row("stable", 90), row("canary", 10)])
     order = [chosen(table) for _ in range(100)]
     gaps = [at for at, name in enumerate(order) if name == "canary"]
-    assert [later - earlier for earlier, later in zip(gaps, gaps[1:], strict=False)] == [10] * 9
+    assert [later - earlier for earlier, later in pairwise(gaps)] == [10] * 9
 
 
 def test_changes_at_every_fifth_request_do_not_starve_the_small_share():
