@@ -3,8 +3,8 @@
 from typing import Any
 
 from prefect import flow
-from prefect.runtime import flow_run
 from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
 
 from flows.ending import ended
 from flows.rollout import roll_out

@@ -6,28 +6,31 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.ending import ended
-from tasks.recover import left_open, post, recover, stale_questions, unasked, wake
+from surefoot.errors import SurefootError
+from tasks.places import every_place
+from tasks.recover import recover
 from tasks.register import this_run
-from tasks.site import open_site, open_store
+from tasks.site import Run, open_site, open_store
+from tasks.wake import post, promise_kept, wake_dead
 
 
 @flow(name="watchdog", persist_result=False)
 async def watchdog() -> State[Any]:
     """Finish or restore rollouts whose owner died, end questions nobody can answer, send what was not sent."""
-    return await ended(look_after())
+    return await ended(look_after(this_run()))
 
 
-async def look_after() -> str:
-    """Go through everything that should not be as it is."""
+async def look_after(run: Run) -> str:
+    """Go through every place; one that cannot be looked at does not keep the others waiting."""
     done: list[str] = []
-    async with open_store() as store:
-        for service, environment in await left_open(store):
-            async with open_site(service, environment, this_run()) as site:
+    for service, environment in every_place():
+        try:
+            async with open_site(service, environment, run) as site:
                 done += await recover(site)
-        for question in await stale_questions(store):
-            service, environment = question.key.split("/")
-            async with open_site(service, environment, this_run()) as site:
-                done += await wake(site, question)
-        done += await unasked(store)
-        done += await post(store)
+                done += await wake_dead(site)
+                done += await promise_kept(site)
+        except SurefootError as problem:
+            done.append(f"! {service} {environment}: {problem}")
+    async with open_store() as store:
+        await post(store, run.id)
     return "; ".join(done) or "nothing was left behind"

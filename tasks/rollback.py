@@ -1,4 +1,4 @@
-"""The operator's way back: needs the target and the service file, nothing else. Store, Slack and probes help if there."""
+"""The operator's way back: needs target and service file only. Store, Slack and probes help where they are there."""
 
 import time
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ from tasks.notify import deliver
 from tasks.probes import smoke
 from tasks.rollout import left_behind
 from tasks.site import Run, open_store
-from tasks.store import ledger, lease, outbox, rollouts
+from tasks.store import lease, ledger, outbox, rollouts
 from tasks.store.database import Store
 from tasks.store.lease import Lease
 from tasks.store.rollouts import Attempt

@@ -104,12 +104,24 @@ def canary_name(site: Site, release: Release) -> str:
 async def begin(site: Site, asked: Asked, lease: Lease, *, accept_drift: bool = False) -> Rollout:
     """Check that the way back exists and that live is what the ledger says, then open the rollout.
 
-    NotNow or Drift before anything was changed.
+    One that this very run had begun before it died goes on: it climbs again, from the first step. NotNow or Drift
+    before anything was changed.
     """
     seen = await site.target.live()
-    await _preflight(site, seen, accept_drift=accept_drift)
-    release, moment = asked.release, now()
-    attempt = Attempt(
+    begun = await site.keep(rollouts.find, rollout_id(site, asked.release))
+    if begun is not None and begun.ended_at is not None:
+        raise NotNow(f"this run's rollout of {begun.release.short} has ended already: {begun.phase}, {begun.reason}")
+    if begun is None:
+        await _preflight(site, seen, accept_drift=accept_drift)
+        begun = await site.keep(_open, _attempt(site, asked.release, lease, seen))
+    rollout = Rollout(site, replace(begun, fence=lease.fence), seen)
+    await rollout.stand(Phase.STAGING, 0)
+    return rollout
+
+
+def _attempt(site: Site, release: Release, lease: Lease, seen: Live) -> Attempt:
+    moment = now()
+    return Attempt(
         id=rollout_id(site, release),
         key=site.key,
         release=release,
@@ -121,10 +133,6 @@ async def begin(site: Site, asked: Asked, lease: Lease, *, accept_drift: bool = 
         began_at=moment,
         changed_at=moment,
     )
-    attempt = await site.keep(_open, attempt)
-    if attempt.ended_at is not None:
-        raise NotNow(f"this run's rollout of {release.short} has ended already: {attempt.phase}, {attempt.reason}")
-    return Rollout(site, replace(attempt, fence=lease.fence), seen)
 
 
 def _open(connection: Connection, attempt: Attempt) -> Attempt:

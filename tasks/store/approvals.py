@@ -125,6 +125,13 @@ def waiting(connection: Connection, key: str | None = None) -> list[ApprovalReco
     return [_record(row) for row in connection.execute(unanswered).mappings()]
 
 
+def standing(connection: Connection, key: str) -> list[ApprovalRecord]:
+    """Return the questions of a place that are open, or answered with a yes that nobody has used yet."""
+    wanted = approvals.c.state.in_((ApprovalState.ASKED, ApprovalState.APPROVED)) & (approvals.c.key == key)
+    rows = connection.execute(select(approvals).where(wanted).order_by(approvals.c.seq)).mappings()
+    return [_record(row) for row in rows]
+
+
 def valid(connection: Connection, run_id: str, plan_hash: str) -> ApprovalRecord | None:
     """Return the yes that this run has for exactly this plan, unspent or spent by itself."""
     said_yes = approvals.c.state.in_((ApprovalState.APPROVED, ApprovalState.SPENT))

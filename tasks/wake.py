@@ -1,0 +1,106 @@
+"""Runs that died while they were still wanted, and questions that nobody can answer any more."""
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Scheduled
+from sqlalchemy import Connection
+
+from tasks import settings
+from tasks.approve import end_question
+from tasks.clock import now
+from tasks.notify import deliver
+from tasks.register import ask_for_production
+from tasks.site import Site
+from tasks.store import approvals, ledger, releases, rollouts
+from tasks.store.approvals import ApprovalRecord, ApprovalState
+from tasks.store.database import Store
+
+# A run that dies each time it is started is not started for ever.
+_WAKES = 3
+_WOKEN = "run started again"
+
+
+async def read_run(run_id: str) -> FlowRun | None:
+    """Return Prefect's run, None where it is gone (or was a command's, not Prefect's)."""
+    try:
+        async with get_client() as client:
+            return await client.read_flow_run(run_id)  # type: ignore[arg-type]
+    except (ObjectNotFound, ValueError):
+        return None
+
+
+async def wake_run(site: Site, run_id: str, rollout: str) -> bool:
+    """Start a dead run again, from its top; False when it is not Prefect's, or has died too often."""
+    woken = await site.keep(_woken, rollout)
+    if woken >= _WAKES or await read_run(run_id) is None:
+        return False
+    fields = {"run": run_id, "time": woken + 1}
+    await site.keep(ledger.append, _WOKEN, site.key, fields, now(), rollout=rollout)
+    async with get_client() as client:
+        await client.set_flow_run_state(run_id, Scheduled(message="its process had died"), force=True)  # type: ignore[arg-type]
+    return True
+
+
+async def wake_dead(site: Site) -> list[str]:
+    """Start again what died between being asked for and its first write, or while people were asked."""
+    done = []
+    for question in await site.keep(approvals.standing, site.key):
+        done += await _question(site, question)
+    newest = await site.keep(releases.newest, site.key)
+    begun = newest is None or await site.keep(_has_begun, site.key, newest.run_id)
+    if newest is not None and not begun and await _crashed(newest.run_id):
+        rollout = f"{site.key}/{newest.release.id}/{newest.run_id[:8]}"
+        if await wake_run(site, newest.run_id, rollout):
+            done.append(f"{newest.release.short} goes on in {site.environment.name}: its run had died")
+    return done
+
+
+async def promise_kept(site: Site) -> list[str]:
+    """Ask for production where a run died between verifying a release and asking."""
+    if site.environment.name != "staging" or "production" not in site.service.environments:
+        return []
+    last = await site.keep(rollouts.last_promoted, site.key)
+    if last is None or await site.keep(releases.find, f"{site.environment.service}/production", last.release.id):
+        return []
+    known = await site.keep(releases.find, site.key, last.release.id)
+    if known is None or known.verified_at is None:
+        return []
+    await ask_for_production(site, last.release, last.id)
+    return [f"{last.release.short} was verified in staging; production is asked for now"]
+
+
+async def post(store: Store, holder: str) -> None:
+    """Send whatever waits in the outbox, of every service."""
+    for path in settings.find_service_files():
+        service = settings.load_service(path)
+        for rule in {environment.slack for environment in service.environments.values() if environment.slack}:
+            await deliver(store, rule, holder)
+
+
+async def _question(site: Site, question: ApprovalRecord) -> list[str]:
+    what = f"the question about {question.release_id} in {site.environment.name}"
+    if question.state is ApprovalState.ASKED and question.until < now():
+        await end_question(site, question, ApprovalState.TIMED_OUT, "nobody answered in time, which is a no")
+        return [f"{what} timed out"]
+    run = await read_run(question.run_id)
+    if run is None or (run.state is not None and run.state.is_cancelled()):
+        await end_question(site, question, ApprovalState.CANCELLED, "its run was cancelled")
+        return [f"{what} was cancelled"]
+    if await _crashed(question.run_id):
+        rollout = f"{question.key}/{question.release_id}/{question.run_id[:8]}"
+        return [f"{what} is asked on"] if await wake_run(site, question.run_id, rollout) else []
+    return []
+
+
+async def _crashed(run_id: str) -> bool:
+    run = await read_run(run_id)
+    return run is not None and run.state is not None and run.state.is_crashed()
+
+
+def _woken(connection: Connection, rollout: str) -> int:
+    return sum(entry.kind == _WOKEN for entry in ledger.of_rollout(connection, rollout))
+
+
+def _has_begun(connection: Connection, key: str, run_id: str) -> bool:
+    return any(attempt.run_id == run_id for attempt in rollouts.history(connection, key, limit=50))
