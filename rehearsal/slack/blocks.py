@@ -37,12 +37,12 @@ def mistakes(blocks: Any) -> list[str]:
 
 
 def _block(block: Any, at: str) -> Iterator[str]:
-    if not isinstance(block, dict) or block.get("type") not in _KNOWN:
-        yield f"unsupported type: {block.get('type') if isinstance(block, dict) else block!r} [json-pointer:{at}/type]"
+    kind = block.get("type") if isinstance(block, dict) else None
+    if kind not in _KNOWN:
+        yield f"unsupported type: {kind} [json-pointer:{at}/type]"
         return
     if len(block.get("block_id", "")) > _BLOCK_ID_MAX:
         yield f"must be less than {_BLOCK_ID_MAX + 1} characters [json-pointer:{at}/block_id]"
-    kind = block["type"]
     if kind == "header":
         yield from _text(block.get("text"), f"{at}/text", _HEADER_MAX, ("plain_text",))
     elif kind == "section":
