@@ -122,6 +122,9 @@ class _Reader:
                 continue
             self._document.keys[(*path, name)] = _span(key)
             found[name] = self.value(value, (*path, name))
+            if value.start_mark.index == value.end_mark.index:
+                # Nothing was written: YAML puts it wherever the next thing begins, people look at the key.
+                self._document.values[(*path, name)] = _span(key)
         for key, value in self._merged(node, path):
             if key.value not in found:
                 self._document.keys[(*path, key.value)] = _span(key)

@@ -81,13 +81,20 @@ def _mistakes(file: str, text: str, document: Document) -> tuple[Mistake, ...]:
     found = [*_odd(document), *_all_findings(document), *_leaks(text, document)]
     slips = [each.nearest for each in found if each.nearest]
     kept = [each for each in found if not any(_is_about(each, slip) for slip in slips)]
-    page = Page(file, text, [document.value_span(each.path) for each in kept if each.secret and not each.span])
+    page = Page(file, text, _secrets(kept, document))
     placed = sorted(((_place(document, each), each) for each in kept), key=lambda pair: (pair[0].line, pair[0].column))
     once: dict[tuple[int, int], Mistake] = {}
     for span, each in placed:
         since = document.value_span(each.also) if each.also else None
         once.setdefault((span.line, span.column), page.mistake(each.path, each.message, span, since))
     return tuple(once.values())
+
+
+def _secrets(found: list[Found], document: Document) -> Iterator[Span]:
+    for each in found:
+        span = document.value_span(each.path)
+        if each.secret and not each.span and span != document.keys.get(each.path):
+            yield span
 
 
 def _is_about(found: Found, slip: Path) -> bool:

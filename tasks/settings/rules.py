@@ -12,7 +12,7 @@ from tasks.settings.document import Path
 from tasks.settings.mistake import Found
 
 _SENDS_A_SECRET = {"authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"}
-_CARRIED = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+_CARRIED = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 
 def broken_rules(tree: Any) -> Iterator[Found]:

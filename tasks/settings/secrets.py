@@ -24,10 +24,16 @@ _TOKEN = re.compile(
     r"|(?<=://)[^\s/:@]+:[^\s/@]+(?=@)|(?<=hooks\.slack\.com/services/)[\w/]+"  # in addresses
 )
 # `token: value`, `password=value`: the value, unless it is a reference.
+_SECRETIVE = r"(?i:token|secret|passw(?:or)?d|api[_-]?key|authorization|cookie|credentials?)"
 _NAMED = re.compile(
-    r"(?i)[\"']?[\w-]*(?:token|secret|passw(?:or)?d|api[_-]?key|authorization|cookie|credentials?)[\"']?"
+    rf"[\"']?[\w-]*{_SECRETIVE}[\"']?"
     r"\s*[:=]\s*(?P<value>[^\s{#\[|>&*,}][^,}\n#]*)"
 )
+
+
+def sounds_secret(name: str) -> bool:
+    """Return whether what goes by this name is better not shown."""
+    return re.search(_SECRETIVE, name) is not None
 
 
 def secret_spans(text: str) -> Iterator[tuple[int, int]]:

@@ -43,7 +43,7 @@ def in_force(reading: Reading) -> Iterator[tuple[str, Any, int | None]]:
     for check in (*filed["checks"], *(each for some in filed["environments"].values() for each in some["checks"])):
         if check["steps"]:
             # What a request has by default, a journey has not: its steps have.
-            check.update(method="", expect=[])
+            check.update(method="")
     for name, environment in filed["environments"].items():
         target = reading.document.get(("environments", name, "target"))
         environment["target"] = {"kind": target["kind"], **place(target).settings}

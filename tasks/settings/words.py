@@ -12,6 +12,7 @@ from tasks.settings.document import Path
 from tasks.settings.mistake import Found
 from tasks.settings.model import Secret
 from tasks.settings.near import near, nearest
+from tasks.settings.secrets import sounds_secret
 
 # What follows when a key that may be left out is left out by a slip of the pen.
 _WITHOUT: Mapping[str, str] = {
@@ -19,7 +20,7 @@ _WITHOUT: Mapping[str, str] = {
     "approvers": "anybody may say yes",
     "notices": "nobody is told",
     "mention": "nobody is mentioned",
-    "expect": "only status == 200 is expected",
+    "expect": "only a status below 400 is expected",
     "bake": "nothing is watched at 100 %",
     "compare": "nothing is compared before users see it",
 }
@@ -116,7 +117,8 @@ def _unknown(section: type[BaseModel] | None, tree: Any, loc: Path, at: Path) ->
     if best and best in _WITHOUT:
         above = next((str(part) for part in reversed(loc[:-1]) if isinstance(part, str)), "it")
         message += f" Without it, {_WITHOUT[best].format(above=above)}"
-    return Found((*at, *loc), message, on_key=True, nearest=(*at, *loc[:-1], best) if best else None)
+    meant = (*at, *loc[:-1], best) if best else None
+    return Found((*at, *loc), message, on_key=True, nearest=meant, secret=sounds_secret(best or word))
 
 
 def _secret(error: ErrorDetails, path: Path) -> str:
@@ -130,7 +132,7 @@ def _secret(error: ErrorDetails, path: Path) -> str:
             what = "an environment variable" if path[-1] == "env" else "a Prefect block"
             return f"not the name of {what}; a reference says where a secret is, never what it is"
         case _:
-            return f"{error['msg']}; refer to it by {{env: NAME}} or {{prefect: block}}"
+            return f"{error['msg']}; write {{env: NAME}} or {{prefect: block}}"
 
 
 def _sentence(error: ErrorDetails, info: FieldInfo | None) -> str:
