@@ -273,11 +273,11 @@ def _measure(proxy: Proxy, connections: int, seconds: float) -> tuple[float, int
     changing = _loaded(proxy, connections, seconds, changes)
     proxy.change(90, 10)
     share = still.answers["b"] / still.requests
-    dropped = still.failures + changing.failures
+    dropped, asked = still.failures + changing.failures, still.requests + changing.requests
     print(
         f"{proxy.name:<9} {still.requests / still.seconds:>8,.0f} {per_core:>9,.0f}"
-        f" {still.p50_ms:>7.2f} {still.p99_ms:>7.2f} {changing.requests / changing.seconds:>10,.0f} {dropped:>4} of {still.requests + changing.requests:<9,}"
-        f" {statistics.median(took_ms):>6.2f} {max(took_ms):>6.1f} {share:>7.2%}"
+        f" {still.p50_ms:>7.2f} {still.p99_ms:>7.2f} {changing.requests / changing.seconds:>10,.0f}"
+        f" {dropped:>4} of {asked:<9,} {statistics.median(took_ms):>6.2f} {max(took_ms):>6.1f} {share:>7.2%}"
     )
     return per_core, dropped
 

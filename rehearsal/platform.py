@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import sys
@@ -14,6 +15,10 @@ from rehearsal.backend import Backend
 from rehearsal.catalogue import Catalogue, Recipe
 
 _HOST = "127.0.0.1"
+# Below the ports that systems hand out to outgoing connections: one of those could take a port before its process does.
+_PORTS = range(20_000, 30_000)
+# Like a container, a revision sees its own environment, not ours: there may be secrets in ours.
+_INHERITED = ("HOME", "LANG", "PATH", "PYTHONPATH", "TMPDIR")
 _LEASH = str(Path(__file__).with_name("leash.py"))
 _PROBE_EVERY_S = 0.02
 _PROBE_TIMEOUT_S = 1.0
@@ -90,7 +95,8 @@ class Platform:
         try:
             for number in range(instances):
                 log = self.log_dir / f"{revision}-{number}.log"
-                started.append(await _start(recipe, {**recipe.env, **(env or {}), **contract}, log))
+                port = _free_port({one.backend.port for running in self._running.values() for one in running})
+                started.append(await _start(recipe, {**recipe.env, **(env or {}), **contract}, port, log))
             probes = (_until_ready(revision, one, startup_timeout_s, probe_path) for one in started)
             await asyncio.gather(*probes)
         except BaseException:
@@ -123,13 +129,14 @@ class Platform:
         await instance.process.wait()
 
 
-async def _start(recipe: Recipe, env: Mapping[str, str], log: Path) -> Instance:
-    backend = Backend(_HOST, _free_port())
+async def _start(recipe: Recipe, env: Mapping[str, str], port: int, log: Path) -> Instance:
+    backend = Backend(_HOST, port)
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-S", "-E", _LEASH, str(os.getpid()), *recipe.argv),
-            env={**os.environ, **env, "PORT": str(backend.port)},
+            env={**inherited, **env, "PORT": str(port)},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=asyncio.subprocess.STDOUT,
@@ -176,10 +183,13 @@ async def _answers(backend: Backend, path: str | None) -> bool:
             await writer.wait_closed()
 
 
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind((_HOST, 0))
-        return int(taken.getsockname()[1])
+def _free_port(taken: set[int]) -> int:
+    for port in random.sample(_PORTS, 100):
+        with socket.socket() as trial, suppress(OSError):
+            if port not in taken:
+                trial.bind((_HOST, port))
+                return port
+    raise OSError(f"no free port found from {_PORTS.start} to {_PORTS.stop - 1}")
 
 
 def _signal(instance: Instance, number: signal.Signals) -> None:

@@ -22,6 +22,7 @@ class ClientConnection(asyncio.Protocol):
         self.exchange: Exchange | None = None
         self._splitter = splitter
         self._ahead = b""
+        self._full = False
         self._lingering = False
         self._transport: asyncio.Transport
 
@@ -44,19 +45,23 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_lost(self, _: Exception | None) -> None:
         """Give up what was asked for: nobody is there to hear it."""
-        self._splitter.clients.discard(self)
         if self.exchange is not None:
             self.exchange.abandoned()
+        self._splitter.left(self)
 
     def pause_writing(self) -> None:
         """Take the answer more slowly."""
+        self._full = True
         if self.exchange is not None:
             self.exchange.client_full()
 
     def resume_writing(self) -> None:
-        """Take the answer again as it comes."""
+        """Take the answer again as it comes, or go on to the next request."""
+        self._full = False
         if self.exchange is not None:
             self.exchange.client_ready()
+        else:
+            self.go_on()
 
     def write(self, data: bytes) -> None:
         """Send bytes of an answer."""
@@ -96,6 +101,9 @@ class ClientConnection(asyncio.Protocol):
     def _advance(self) -> None:
         while self._ahead and not self._transport.is_closing() and not self._lingering:
             if self.exchange is None:
+                if self._full:  # with answers that the client has not read: it gets no more until it does
+                    self.pause()
+                    return
                 if not self._begin():
                     return
             elif self.exchange.hungry:

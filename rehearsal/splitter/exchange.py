@@ -1,32 +1,21 @@
 """One request on its way to a revision, and its answer on the way back."""
 
 import asyncio
-import re
 import time
 from typing import TYPE_CHECKING
 
-from rehearsal.backend import Backends
+from rehearsal.backend import Backend, Backends
+from rehearsal.splitter.body import Body, UntilClose, answer_body, request_body
 from rehearsal.splitter.counts import Counts
-from rehearsal.splitter.message import (
-    HEAD_MAX_BYTES,
-    Answer,
-    BadMessage,
-    Body,
-    Request,
-    UntilClose,
-    answer_body,
-    parse_answer,
-    request_body,
-)
+from rehearsal.splitter.message import HEAD_MAX_BYTES, Answer, BadMessage, Request, parse_answer
 from rehearsal.splitter.own import own_answer
 from rehearsal.splitter.pool import BackendConnection
+from rehearsal.splitter.rewrite import answering, asking, interim, remembered, switching
 
 if TYPE_CHECKING:
     from rehearsal.splitter.client import ClientConnection
     from rehearsal.splitter.listener import Splitter
 
-COOKIE = b"rehearsal_revision"
-_COOKIE = re.compile(rb"(?:^|;[ \t]*)" + COOKIE + rb"=([a-z0-9-]+)")
 _WAITING_MAX_BYTES = 262_144
 _CLIENT_LEFT = 499  # as nginx counts it
 _SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS"))
@@ -36,9 +25,9 @@ class Exchange:
     """Bytes go through as they come, both ways; only heads are read and rewritten."""
 
     __slots__ = (
-        "_answer", "_answer_body", "_asked", "_backends", "_body", "_bytes_in", "_bytes_out", "_client", "_connecting",
-        "_connection", "_counts", "_head", "_over", "_raw", "_request", "_reused", "_splitter", "_started", "_sticky",
-        "_tunnel", "_wait", "_waiting",
+        "_answer", "_answer_body", "_backends", "_body", "_bytes_in", "_bytes_out", "_client", "_connecting",
+        "_connection", "_counts", "_head", "_instances", "_over", "_raw", "_remember", "_request", "_reused",
+        "_splitter", "_started", "_tunnel", "_wait", "_waiting",
     )  # fmt: skip
 
     def __init__(self, splitter: "Splitter", client: "ClientConnection", request: Request) -> None:
@@ -50,6 +39,7 @@ class Exchange:
         self._started = time.perf_counter()
         self._waiting = b""
         self._head = b""
+        self._instances: tuple[Backend, ...] = ()
         self._raw = b""
         self._answer: Answer | None = None
         self._answer_body: Body | None = None
@@ -58,8 +48,8 @@ class Exchange:
         self._connection: BackendConnection | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._wait: asyncio.TimerHandle | None = None
-        self._asked: bytes | None = None
-        self._sticky = self._reused = self._tunnel = self._over = False
+        self._remember: str | None = None
+        self._reused = self._tunnel = self._over = False
         self._bytes_in = self._bytes_out = 0
 
     @property
@@ -80,11 +70,9 @@ class Exchange:
     def start(self) -> None:
         """Choose a revision and ask it, after what its faults have in store."""
         table = self._splitter.table
-        self._sticky = table.sticky
-        if table.sticky:
-            cookie = _COOKIE.search(self._request.get(b"cookie") or b"")
-            self._asked = cookie[1] if cookie else None
-        self._backends = table.choose(self._asked.decode() if self._asked else None)
+        before = remembered(self._request) if table.sticky else None
+        self._backends = table.choose(before)
+        self._remember = self._revision if table.sticky and self._revision != before else None
         self._count_under(self._revision)
         if self._backends is None or not self._backends.instances:
             self._answer_ourselves(503, f"no revision of {self._splitter.service or 'this service'} is ready here")
@@ -194,33 +182,20 @@ class Exchange:
             self._answer_ourselves(fault_status, f"revision {self._revision} fails here because a fault says so")
             return
         assert self._backends is not None
-        self._head = self._outbound_head()
+        self._head = asking(self._request, self._client.peer)
         instances = self._backends.instances
-        first = instances[self._splitter.table.turn(self._backends) % len(instances)]
-        connection = self._splitter.pool.take(first)
+        turn = self._splitter.table.turn(self._backends) % len(instances)
+        self._instances = instances[turn:] + instances[:turn]
+        connection = self._splitter.pool.take(self._instances[0])
         if connection is not None:
             self._reused = True
             self._attach(connection)
         else:
             self._connecting = asyncio.get_running_loop().create_task(self._connect())
 
-    def _outbound_head(self) -> bytes:
-        request, client = self._request, self._client
-        lines = [request.line, *(line for line in request.end_to_end() if line[:12].lower() != b"x-forwarded-")]
-        chain = request.get(b"x-forwarded-for")
-        lines.append(b"X-Forwarded-For: " + (chain + b", " + client.peer if chain else client.peer))
-        lines.append(b"X-Forwarded-Proto: http")
-        host = request.get(b"host")
-        if host is not None:
-            lines.append(b"X-Forwarded-Host: " + host)
-        if request.upgrading:
-            lines += [b"Connection: Upgrade", b"Upgrade: " + (request.get(b"upgrade") or b"")]
-        return b"\r\n".join(lines) + b"\r\n\r\n"
-
     async def _connect(self) -> None:
-        assert self._backends is not None
-        problem = "it has no instance"
-        for instance in self._backends.instances:
+        problem = ""
+        for instance in self._instances:
             try:
                 connection = await self._splitter.pool.connect(instance)
             except OSError as error:
@@ -235,10 +210,9 @@ class Exchange:
     def _attach(self, connection: BackendConnection) -> None:
         connection.asker = self
         self._connection = connection
-        connection.write(self._head + self._waiting)
-        if len(self._waiting) > _WAITING_MAX_BYTES:
-            self._client.resume()
-        self._waiting = b""
+        waited, self._waiting = self._waiting, b""
+        self._client.resume()  # before writing, which may well pause it again
+        connection.write(self._head + waited)
 
     def _read_heads(self) -> None:
         """Read one head, or several: interim answers (100, 103) come before the final one."""
@@ -251,10 +225,10 @@ class Exchange:
             if answer.status >= 200:
                 self._answer_body = answer_body(answer, self._request.method)
                 self._answer = answer
-                self._pass_on(self._inbound_head(answer), rest)
+                self._pass_on(answering(answer, lasting=self._lasting(), remember=self._remember), rest)
                 return
             if not self._request.old:
-                self._client.write(b"\r\n".join([answer.line, *answer.end_to_end()]) + b"\r\n\r\n")
+                self._client.write(interim(answer))
             self._raw = rest
         if len(self._raw) > HEAD_MAX_BYTES:
             raise BadMessage(f"its head is longer than {HEAD_MAX_BYTES} bytes")
@@ -263,20 +237,8 @@ class Exchange:
         self._answer = answer
         self._tunnel = True
         self._bytes_out += len(rest)
-        upgrade = b"Upgrade: " + (answer.get(b"upgrade") or self._request.get(b"upgrade") or b"")
-        lines = [answer.line, *answer.end_to_end(), b"Connection: Upgrade", upgrade]
-        self._client.write(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
+        self._client.write(switching(answer, self._request) + rest)
         self._client.go_on()
-
-    def _inbound_head(self, answer: Answer) -> bytes:
-        lines = [b"HTTP/1.1" + answer.line[8:], *answer.end_to_end()]
-        if self._sticky and self._asked != self._revision.encode():
-            lines.append(
-                b"Set-Cookie: " + COOKIE + b"=" + self._revision.encode() + b"; Path=/; HttpOnly; SameSite=Lax"
-            )
-        if not self._lasting():
-            lines.append(b"Connection: close")
-        return b"\r\n".join(lines) + b"\r\n\r\n"
 
     def _lasting(self) -> bool:
         return self._request.lasting and self._body.done and not isinstance(self._answer_body, UntilClose)

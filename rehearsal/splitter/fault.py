@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What a revision does wrong, from request `after_requests` and from the moment `at` on.
+    """What a revision does wrong, once `after_requests` more requests have come and the moment `at` has passed.
 
     `error_share` (0 to 1) of requests are answered with `status` and never reach it; each request waits `latency_s`
     seconds more; `crash` kills its processes once.

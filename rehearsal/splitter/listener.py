@@ -136,6 +136,9 @@ class Splitter:
             self._server.close()
         for client in tuple(self.clients):
             client.abort()
+        while self.clients:
+            self._ended.clear()
+            await self._ended.wait()
         self.pool.close()
         if self._server is not None:
             await self._server.wait_closed()
@@ -149,6 +152,11 @@ class Splitter:
         if injury.crash and self._on_crash is not None:
             self._on_crash(revision)
         return injury
+
+    def left(self, client: ClientConnection) -> None:
+        """Forget a client whose connection has ended."""
+        self.clients.discard(client)
+        self._ended.set()
 
     def ended(self) -> None:
         """Tell those who drain that a request has ended."""

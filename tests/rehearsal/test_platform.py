@@ -13,8 +13,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from rehearsal.backend import Backends
 from rehearsal.catalogue import Catalogue, Recipe
 from rehearsal.platform import Crashed, ImageMissing, NeverReady, Platform
+from rehearsal.splitter import Fault, Splitter
 
 SERVE = """
 import http.server, json, os, sys
@@ -52,8 +54,9 @@ def catalogue() -> Catalogue:
             "test/image", name, "sha256:" + "0" * 63 + str(len(name)), command, {"COLOUR": "red", "SIZE": "1"}
         )
 
+    bare = Recipe("test/image", "bare", "sha256:" + "1" * 64, ("python", "-c", SERVE), {})
     known = [recipe(name, "python", "-c", program) for name, program in PROGRAMS.items()]
-    return Catalogue((*known, recipe("nothing", "/no/such/program")))
+    return Catalogue((bare, *known, recipe("nothing", "/no/such/program")))
 
 
 @pytest.fixture
@@ -101,6 +104,18 @@ def test_a_revision_is_started_with_its_names_and_its_own_environment_over_the_i
         assert (told["COLOUR"], told["SIZE"]) == ("blue", "1")
         assert platform.alive("shop-1")
         assert not platform.alive("shop-2")
+
+    run(story)
+
+
+def test_what_is_in_our_environment_is_not_in_theirs(run, monkeypatch):
+    monkeypatch.setenv("COLOUR", "ours")
+    monkeypatch.setenv("SIZE", "ours")
+
+    async def story(platform):
+        (backend,) = await platform.launch("shop-1", "test/image:bare", service="shop")
+        told = await asked(backend)
+        assert (told["COLOUR"], told["SIZE"]) == (None, None)
 
     run(story)
 
@@ -226,6 +241,28 @@ def test_a_crash_on_demand_leaves_the_revision_dead(run):
         assert await soon(lambda: not platform.alive("shop-1"))
         with pytest.raises(aiohttp.ClientConnectionError):
             await asked(backend)
+
+    run(story)
+
+
+def test_a_fault_at_the_splitter_kills_the_real_processes(run):
+    async def story(platform):
+        stable = Backends("shop-1", tuple(await platform.launch("shop-1", "test/image:serve", service="shop")))
+        canary = Backends("shop-2", tuple(await platform.launch("shop-2", "test/image:serve", service="shop")))
+        splitter = await Splitter.listen(service="shop", on_crash=platform.crash)
+        try:
+            splitter.route([(stable, 50), (canary, 50)])
+            splitter.fault("shop-2", Fault(crash=True, after_requests=5))
+            async with aiohttp.ClientSession() as http:
+                for _ in range(30):
+                    async with http.get(splitter.url) as answer:
+                        await answer.read()
+            assert splitter.counts("shop-1").codes == {200: 15}
+            assert splitter.counts("shop-2").codes == {200: 5, 502: 10}
+            assert await soon(lambda: not platform.alive("shop-2"))
+            assert platform.alive("shop-1")
+        finally:
+            await splitter.close()
 
     run(story)
 

@@ -180,6 +180,16 @@ def test_an_instance_that_is_gone_is_stood_in_for_by_the_next(run):
     run(story())
 
 
+def test_instances_of_a_revision_take_turns(run):
+    async def story():
+        async with revision("one") as one, revision("two") as two:
+            both = Backends("a", one.instances + two.instances)
+            async with splitting((both, 100)) as splitter, aiohttp.ClientSession() as http:
+                assert [await text(http, splitter.url) for _ in range(4)] == ["one", "two", "one", "two"]
+
+    run(story())
+
+
 def test_an_answer_streams_as_it_is_made(run):
     async def story():
         heard = asyncio.Event()

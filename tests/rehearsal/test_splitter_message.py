@@ -6,19 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rehearsal.splitter.message import (
-    BadMessage,
-    Chunked,
-    UntilClose,
-    answer_body,
-    parse_answer,
-    parse_request,
-    request_body,
-)
+from rehearsal.splitter.body import Chunked, UntilClose, answer_body, request_body
+from rehearsal.splitter.message import BadMessage, parse_answer, parse_request
 
 
-def request(*lines: str):
-    return parse_request("\r\n".join(lines).encode())
+def request(line: str, *fields: str):
+    return parse_request("\r\n".join((line, "Host: shop", *fields)).encode())
 
 
 def answer(*lines: str):
@@ -101,6 +94,18 @@ def test_a_field_that_could_be_read_in_two_ways_is_refused(field):
 
 
 @pytest.mark.parametrize(
+    "raw", [b"GET / HTTP/1.1", b"GET / HTTP/1.1\r\nHost: a\r\nHOST: a", b"GET / HTTP/1.0\r\nHost: a\r\nHost: b"]
+)
+def test_a_request_has_one_host(raw):
+    with pytest.raises(BadMessage, match="one Host field"):
+        parse_request(raw)
+
+
+def test_a_request_in_http_1_0_may_do_without_host():
+    assert parse_request(b"GET / HTTP/1.0").get(b"host") is None
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         ("Content-Length: 5", "Transfer-Encoding: chunked"),
@@ -140,7 +145,7 @@ def test_the_same_length_twice_is_one_length():
 
 
 def test_a_request_that_declares_no_body_has_none():
-    assert request_body(request("POST / HTTP/1.1", "Host: shop")).done
+    assert request_body(request("POST / HTTP/1.1")).done
 
 
 @pytest.mark.parametrize(
@@ -160,7 +165,6 @@ def test_an_answer_that_declares_nothing_lasts_until_the_connection_ends():
 def test_what_is_meant_for_this_hop_is_not_passed_on():
     head = request(
         "GET / HTTP/1.1",
-        "Host: shop",
         "Connection: keep-alive, X-Mine",
         "Keep-Alive: timeout=5",
         "X-Mine: 1",

@@ -100,7 +100,9 @@ def test_thousands_of_requests_sent_ahead_to_nobody_are_each_answered(run):
     async def story():
         async with before(always(OK)) as splitter:
             splitter.route([])
-            asked = b"GET / HTTP/1.1\r\n\r\n" * 3000 + b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"
+            asked = (
+                b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 3000 + b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+            )
             assert (await all_of_it(splitter, asked)).count(b"503 Service Unavailable") == 3001
 
     run(story())
@@ -139,12 +141,14 @@ def test_an_answer_may_come_byte_by_byte(run):
 @pytest.mark.parametrize(
     "request_bytes",
     [
-        b"POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        b"POST / HTTP/1.1\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcde",
-        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        b"POST / HTTP/1.1\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
-        b"GET / HTTP/1.1\r\n folded: 1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcde",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\n folded: 1\r\n\r\n",
         b"GET / HTTP/3\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nAccept: */*\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
     ],
 )
@@ -174,7 +178,7 @@ def test_chunks_that_go_wrong_midway_end_both_connections(run):
 
     async def story():
         async with before(watch) as splitter, client(splitter) as (reader, writer):
-            writer.write(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+            writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
             while not splitter.counts("a").in_flight:  # noqa: ASYNC110  let the splitter run
                 await asyncio.sleep(0)
             writer.write(b"nonsense\r\n")
@@ -190,7 +194,7 @@ def test_chunks_that_go_wrong_midway_end_both_connections(run):
 def test_a_head_without_end_is_refused(run):
     async def story():
         async with before(always(OK)) as splitter:
-            answer = await all_of_it(splitter, b"GET / HTTP/1.1\r\nA: " + b"x" * 70_000)
+            answer = await all_of_it(splitter, b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"x" * 70_000)
             assert answer.startswith(b"HTTP/1.1 431 ")
 
     run(story())
@@ -199,7 +203,7 @@ def test_a_head_without_end_is_refused(run):
 def test_connect_is_refused(run):
     async def story():
         async with before(always(OK)) as splitter:
-            asked = b"CONNECT example:443 HTTP/1.1\r\nConnection: close\r\n\r\n"
+            asked = b"CONNECT example:443 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
             assert (await all_of_it(splitter, asked)).startswith(b"HTTP/1.1 501 ")
 
     run(story())
@@ -245,7 +249,7 @@ def test_interim_answers_come_before_the_final_one(run):
 
     async def story():
         async with before(hint) as splitter:
-            answer = await all_of_it(splitter, b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+            answer = await all_of_it(splitter, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             assert answer.startswith(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n")
             assert answer.endswith(b"\r\n\r\nok")
             assert splitter.counts("a").codes == {200: 1}
@@ -261,7 +265,7 @@ def test_an_answer_before_the_body_has_come_ends_the_connection(run):
 
     async def story():
         async with before(refuse) as splitter, client(splitter) as (reader, writer):
-            writer.write(b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1000000\r\n\r\n")
+            writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1000000\r\n\r\n")
             answer = await reader.read()
             assert answer.startswith(b"HTTP/1.1 413 ")
             assert b"Connection: close" in answer
@@ -300,7 +304,7 @@ def test_a_backend_that_makes_no_sense_is_a_502_with_the_reason(run, said, reaso
 
     async def story():
         async with before(talk) as splitter:
-            answer = await all_of_it(splitter, b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+            answer = await all_of_it(splitter, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             assert answer.startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
             assert reason in answer
             assert splitter.counts("a").codes == {502: 1}
@@ -340,9 +344,9 @@ def test_an_order_that_met_a_closing_connection_is_not_placed_again(run):
 
     async def story():
         async with before(closes_at_the_second(seen)) as splitter, client(splitter) as (reader, writer):
-            writer.write(b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi")
+            writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
             await reader.readuntil(b"\r\n\r\nok")
-            writer.write(b"POST / HTTP/1.1\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi")
+            writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi")
             assert (await reader.read()).startswith(b"HTTP/1.1 502 ")
 
     run(story())
@@ -360,7 +364,7 @@ def test_bytes_that_nobody_asked_for_do_not_reach_the_next_request(run):
             for _ in range(3):
                 writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
                 assert b"evil" not in await reader.readuntil(b"\r\n\r\nok")
-            writer.write(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             assert b"evil" not in await reader.read()
 
     run(story())
@@ -380,7 +384,7 @@ def test_a_client_that_reads_slowly_holds_the_backend_back(run):
 
     async def story():
         async with before(pour) as splitter, client(splitter) as (reader, writer):
-            writer.write(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             held, seen = 0, -1
             while held < 50:  # nothing moved in fifty looks: everybody waits for the client
                 held, seen = (held + 1, seen) if len(sent) == seen else (0, len(sent))
@@ -395,6 +399,32 @@ def test_a_client_that_reads_slowly_holds_the_backend_back(run):
     run(story())
 
 
+def test_a_client_that_asks_and_does_not_read_is_not_answered_without_end(run):
+    page, visits = b"x" * 60_000, 1_500
+    asked: list[bytes] = []
+
+    async def answer(reader, writer):
+        while True:
+            asked.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(page), page))
+            await writer.drain()
+
+    async def story():
+        async with before(answer) as splitter, client(splitter) as (reader, writer):
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * visits)
+            held, seen = 0, -1
+            while held < 50:  # nothing moved in fifty looks: everybody waits for the client
+                held, seen = (held + 1, seen) if len(asked) == seen else (0, len(asked))
+                await asyncio.sleep(0.002)
+            assert 0 < len(asked) < visits // 2
+            for _ in range(visits):
+                assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
+                assert await reader.readexactly(len(page)) == page
+
+    run(story())
+    assert len(asked) == visits
+
+
 def test_a_backend_that_reads_slowly_holds_the_client_back(run):
     let_go = asyncio.Event()
 
@@ -406,7 +436,7 @@ def test_a_backend_that_reads_slowly_holds_the_client_back(run):
 
     async def story():
         async with before(sip) as splitter, client(splitter) as (reader, writer):
-            writer.write(b"POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: 64000000\r\n\r\n")
+            writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 64000000\r\n\r\n")
             writer.write(b"x" * 64_000_000)
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(writer.drain(), 0.3)
@@ -426,7 +456,7 @@ def test_a_tunnel_ends_when_the_backend_ends_it(run):
 
     async def story():
         async with before(upgrade) as splitter, client(splitter) as (reader, writer):
-            writer.write(b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nyou")
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nyou")
             answer = await reader.read()
             assert answer.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
             assert answer.endswith(b"\r\n\r\nhello you")
