@@ -102,7 +102,8 @@ class Calls:
         with translated(what):
             began = await self._services.update_service(request, retry=None, timeout=min(_WRITE_S, patience_s))
             if began.operation.done:
-                await began.exception()  # the client makes a future of it, and the loop complains if nobody asks
+                # The client makes a future of an error, and the event loop complains when nobody asks for it.
+                await began.exception()  # type: ignore[no-untyped-call]
         return str(began.operation.name)
 
     async def operation(self, name: str, patience_s: float = _PATIENCE_S) -> Operation:

@@ -11,7 +11,7 @@ from surefoot.rollout import Mark
 from surefoot.target import Live
 from surefoot.traffic import Traffic
 from tasks.targets.cloud_run.allocation import Allocation, short_name
-from tasks.targets.cloud_run.marks import marked
+from tasks.targets.cloud_run.marks import marked, ours
 from tasks.targets.cloud_run.reading import entrance, is_settled
 
 
@@ -27,7 +27,7 @@ class Change:
         """Return whether the service has been told this, by whomever."""
         return (
             Allocation.wished(service) == self.allocation
-            and dict(service.annotations) == self.annotations
+            and ours(service.annotations) == ours(self.annotations)
             and (self.template is None or service.template.revision == self.template.revision)
         )
 

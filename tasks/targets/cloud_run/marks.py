@@ -26,6 +26,11 @@ def marked(annotations: Mapping[str, str], mark: Mark | None) -> dict[str, str]:
     }
 
 
+def ours(annotations: Mapping[str, str]) -> dict[str, str]:
+    """Return the annotations that are ours; what others write beside them is theirs to change."""
+    return {key: value for key, value in annotations.items() if key.startswith(_PREFIX)}
+
+
 def read_mark(annotations: Mapping[str, str]) -> Mark | None:
     """Return the mark, None where there is none or where somebody has made it unreadable."""
     try:

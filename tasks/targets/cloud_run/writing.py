@@ -42,15 +42,22 @@ async def _write(calls: Calls, change: Change, service: run_v2.Service, patience
     for wait_s in patience.waits():
         try:
             return await calls.update(change.request(service), patience.call_s)
-        except (Unavailable, Interfered) as now_or_never:
-            problem = now_or_never
-        found = await calls.service(patience.call_s)
+        except (Unavailable, Interfered) as no_answer:
+            problem = no_answer
+        found = await _look_after(calls, problem, patience)
         if change.is_wished(found):
             return ""
         if found.etag != service.etag:
             raise interfered(found) from problem
         await asyncio.sleep(_retry_after_s(problem) or wait_s)
     raise problem or Unavailable(f"no time was left to write to {short_name(service.name)}")
+
+
+async def _look_after(calls: Calls, problem: Unavailable | Interfered, patience: Patience) -> run_v2.Service:
+    try:
+        return await calls.service(patience.call_s)
+    except Unavailable as blind:
+        raise Unavailable(f"{problem}; whether the write was made could not be seen ({blind}): look again") from blind
 
 
 async def _observe(calls: Calls, change: Change, operation: str, before: str, patience: Patience) -> run_v2.Service:
