@@ -32,5 +32,5 @@ async def look_after(run: Run) -> str:
         except SurefootError as problem:
             done.append(f"! {service} {environment}: {problem}")
     async with open_store() as store:
-        await post(store, run.id)
+        await post(store)
     return "; ".join(done) or "nothing was left behind"

@@ -7,7 +7,7 @@ plan names?* is answered by a 95 % bound: only then does silence in the numbers 
 
 from collections.abc import Sequence
 from functools import reduce
-from math import exp, lgamma, sqrt
+from math import exp, inf, lgamma, log, sqrt
 from operator import add
 from statistics import NormalDist
 
@@ -36,7 +36,10 @@ def judge(looks: Sequence[Look], harm: Harm, look: int, planned_looks: int) -> V
     """
     if not looks:
         return Verdict(Outcome.INCONCLUSIVE, "nothing was looked at yet")
-    seen = reduce(add, looks)
+    if blind := looks[-1].stable.blind or looks[-1].canary.blind:
+        return Verdict(Outcome.INCONCLUSIVE, f"could not look: {blind}")
+    # A window in which nobody could see says nothing, neither good nor bad: it is left out, not counted.
+    seen = reduce(add, (window for window in looks if not window.stable.blind and not window.canary.blind))
     if problem := _cannot_compare(seen):
         return Verdict(Outcome.INCONCLUSIVE, problem)
     spent = [harm.false_alarm * k / (k + planned_looks) for k in (look - 1, look)]
@@ -48,8 +51,6 @@ def judge(looks: Sequence[Look], harm: Harm, look: int, planned_looks: int) -> V
 
 def _cannot_compare(seen: Look) -> str:
     for side, vitals in (("stable", seen.stable), ("canary", seen.canary)):
-        if vitals.blind:
-            return f"could not look: {vitals.blind}"
         if not vitals.requests:
             return f"could not look: {side} got no request"
     if seen.stable.error_rate > _STABLE_ILL and seen.canary.error_rate > _STABLE_ILL:
@@ -73,12 +74,11 @@ def _latency(seen: Look, q: float, name: str, harm: float, alpha: float) -> Verd
     stable, canary = seen.stable.latency_ms, seen.canary.latency_ms
     if not stable.counts or not canary.counts:
         return Verdict(Outcome.INCONCLUSIVE, f"no {name}: nothing was answered")
+    level = max(stable.quantile(q), _FLOOR_MS)
     text = f"{name} {canary.quantile(q):.0f} ms vs {stable.quantile(q):.0f} ms"
-    certain_low, certain_high = quantile_bounds(canary, q, alpha / 2)[0], quantile_bounds(stable, q, alpha / 2)[1]
-    if certain_low > certain_high * (1 + harm / 2) and certain_low > certain_high + _FLOOR_MS:
+    if ratio_bounds(canary, stable, q, alpha)[0] > 1 + max(harm / 2, _FLOOR_MS / level):
         return Verdict(Outcome.FAIL, text)
-    canary_high, stable_low = quantile_bounds(canary, q, 1 - _SURE)[1], quantile_bounds(stable, q, 1 - _SURE)[0]
-    if canary_high < max(stable_low * (1 + harm), stable_low + _FLOOR_MS):
+    if ratio_bounds(canary, stable, q, 1 - _SURE)[1] < 1 + max(harm, _FLOOR_MS / level):
         return Verdict(Outcome.PASS, text)
     return Verdict(Outcome.INCONCLUSIVE, text, max(canary.total, 1))
 
@@ -159,8 +159,30 @@ def quantile_bounds(histogram: Histogram, q: float, alpha: float) -> tuple[float
     low, high = total * q - reach, total * q + reach
     return (
         histogram.quantile(low / total) if low >= 1 else 0.0,
-        histogram.quantile(high / total) if high <= total else float("inf"),
+        histogram.quantile(high / total) if high <= total else inf,
     )
+
+
+def ratio_bounds(canary: Histogram, stable: Histogram, q: float, alpha: float) -> tuple[float, float]:
+    """Return the lower and upper bound of canary's quantile over stable's, each wrong with chance `alpha` about.
+
+    MOVER (Zou and Donner, Statistics in Medicine 27, 2008) on the logarithms of the two quantiles' own bounds.
+    """
+    of_canary, of_stable = _log_bounds(canary, q, alpha), _log_bounds(stable, q, alpha)
+    shift = of_canary[1] - of_stable[1]
+    below = sqrt((of_canary[1] - of_canary[0]) ** 2 + (of_stable[2] - of_stable[1]) ** 2)
+    above = sqrt((of_canary[2] - of_canary[1]) ** 2 + (of_stable[1] - of_stable[0]) ** 2)
+    return exp(shift - below), exp(shift + above) if above < inf else inf
+
+
+def _log_bounds(histogram: Histogram, q: float, alpha: float) -> tuple[float, float, float]:
+    """Return lower bound, estimate and upper bound of a quantile, as logarithms of milliseconds."""
+    low, high = quantile_bounds(histogram, q, alpha)
+    return _log(low), _log(histogram.quantile(q)), _log(high)
+
+
+def _log(value: float) -> float:
+    return log(value) if value > 0 else -inf
 
 
 def _needed(seen: Look, harm: float, alpha: float) -> int:

@@ -17,13 +17,13 @@ _PATIENCE_S = 5.0
 _LOG = logging.getLogger("surefoot")
 
 
-async def deliver(store: Store, rule: SlackRule, holder: str) -> None:
+async def deliver(store: Store, rule: SlackRule) -> None:
     """Send what waits, in order, for a few seconds; a Slack that cannot be reached is logged, never raised."""
     try:
         token = await resolve_secret(rule.token)
         slack = Slack.connect(token.get_secret_value(), rule.api_url)
         try:
-            await drain(store, slack, rule.channel, holder, now, within_s=_PATIENCE_S)
+            await drain(store, slack, rule.channel, now, within_s=_PATIENCE_S)
         finally:
             await slack.close()
     except Exception as problem:  # telling people never breaks the work
@@ -33,10 +33,9 @@ async def deliver(store: Store, rule: SlackRule, holder: str) -> None:
 class Courier:
     """Delivers in the background, whenever its bell is rung."""
 
-    def __init__(self, store: Store, rule: SlackRule | None, holder: str) -> None:
+    def __init__(self, store: Store, rule: SlackRule | None) -> None:
         self._store = store
         self._rule = rule
-        self._holder = holder
         self._bell = asyncio.Event()
         self._closing = False
 
@@ -48,7 +47,7 @@ class Courier:
         while self._rule and not self._closing:
             await self._bell.wait()
             self._bell.clear()
-            await deliver(self._store, self._rule, self._holder)
+            await deliver(self._store, self._rule)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator["Courier"]:

@@ -144,7 +144,7 @@ async def _keep(store: Store | None, place: Environment, taken: Taken | None, we
         await store.run(_record, place, taken, went, reason)
         await store.run(lease.release, taken.lease)
         if place.slack is not None:
-            await deliver(store, place.slack, taken.lease.holder)
+            await deliver(store, place.slack)
     except SurefootError as problem:
         went.notes.append(f"store: {problem}")
 

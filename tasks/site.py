@@ -94,7 +94,7 @@ async def open_site(service: str, environment: str, run: Run) -> AsyncIterator[S
     """Open one environment of a service (its name, or its file); its notices leave while the block runs."""
     found = settings.load(service)
     place = settings.environment(found, environment)
-    async with open_store() as store, Courier(store, place.slack, run.id).working() as courier:
+    async with open_store() as store, Courier(store, place.slack).working() as courier:
         target = connect(place.place)
         try:
             yield Site(found, place, target=target, store=store, run=run, courier=courier)

@@ -20,13 +20,12 @@ from tasks.store.outbox import Posted
 
 _log = logging.getLogger(__name__)
 
-_TIMEOUT_S = 10
 # Slack's own limits, in characters; slack_sdk raises above them, and a long reason would lose the alert.
 _HEADER_MAX, _SECTION_MAX, _BLOCKS_MAX = 150, 3000, 50
 _EVENT = "surefoot_notice"
 _PAGES_MAX = 5
 _PASSING = ("ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout")
-_GONE = ("message_not_found", "cant_update_message", "edit_window_closed")
+_GONE = ("message_not_found", "thread_not_found", "cant_update_message", "edit_window_closed")
 _CURES = {
     "invalid_auth": "the token is not one Slack knows; see where the service file refers to it",
     "not_authed": "no token came along; see where the service file refers to it",
@@ -47,15 +46,15 @@ class Slack:
         self._session = session
 
     @classmethod
-    def connect(cls, token: str, api_url: str = "https://slack.com/api/") -> "Slack":
-        """Return a connection; nothing is sent yet. ConfigError where the token would travel in the clear."""
+    def connect(cls, token: str, api_url: str = "https://slack.com/api/", timeout_s: float = 10.0) -> "Slack":
+        """Return a connection for a running event loop; ConfigError where the token would travel in the clear."""
         where = urlsplit(api_url)
         if where.scheme != "https" and where.hostname not in ("127.0.0.1", "localhost", "::1"):
             raise ConfigError(f"slack.api_url {api_url} would send the token in the clear; write https://…")
-        session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S))
+        session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout_s))
         base_url = api_url if api_url.endswith("/") else f"{api_url}/"
         # The client's own retries would post a message again whose reply was lost.
-        client = AsyncWebClient(token, base_url, timeout=_TIMEOUT_S, session=session, retry_handlers=[])
+        client = AsyncWebClient(token, base_url, session=session, retry_handlers=[])
         return cls(client, session)
 
     async def close(self) -> None:

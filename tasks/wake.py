@@ -70,12 +70,12 @@ async def promise_kept(site: Site) -> list[str]:
     return [f"{last.release.short} was verified in staging; production is asked for now"]
 
 
-async def post(store: Store, holder: str) -> None:
+async def post(store: Store) -> None:
     """Send whatever waits in the outbox, of every service."""
     for path in settings.find_service_files():
         service = settings.load_service(path)
         for rule in {environment.slack for environment in service.environments.values() if environment.slack}:
-            await deliver(store, rule, holder)
+            await deliver(store, rule)
 
 
 async def _question(site: Site, question: ApprovalRecord) -> list[str]:

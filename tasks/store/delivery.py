@@ -30,7 +30,7 @@ Clock = Callable[[], datetime]
 
 
 class Gone(Refused):
-    """The message that was to be edited is not there any more."""
+    """The message that was to be edited or answered is not there any more."""
 
 
 class Messenger(Protocol):
@@ -129,4 +129,7 @@ async def _send(messenger: Messenger, parcel: Parcel) -> Posted:
             if parcel.part is Part.MESSAGE:
                 await messenger.edit(found, parcel.words, parcel.key)
             return found
-    return await messenger.post(parcel.channel, parcel.words, parcel.key, thread)
+    try:
+        return await messenger.post(parcel.channel, parcel.words, parcel.key, thread)
+    except Gone:  # its thread is; better said in the channel than not at all
+        return await messenger.post(parcel.channel, parcel.words, parcel.key, None)

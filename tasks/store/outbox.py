@@ -63,7 +63,7 @@ class Parcel:
 
 
 def enqueue(connection: Connection, channel: str, notice: Notice, now: datetime) -> None:
-    """Put a notice in the outbox: the page first, since somebody may be asleep."""
+    """Put a notice in the outbox, each of its parts by itself."""
     wanted = {Part.PAGE: notice.page is not None, Part.MESSAGE: True, Part.THREAD: bool(notice.thread)}
     what = {"channel": channel, "subject": notice.subject, "notice": as_document(notice)}
     marks = {"state": "waiting", "enqueued_at": now, "not_before": now, "attempts": 0, "problem": ""}
@@ -74,12 +74,13 @@ def enqueue(connection: Connection, channel: str, notice: Notice, now: datetime)
 def claim(connection: Connection, channel: str, now: datetime) -> Parcel | None:
     """Return what to send next in a channel, counted as an attempt before it is one: a kill may come at any moment.
 
-    Within a subject the order is kept; a subject that has to pause does not hold up the others.
+    Pages first: somebody may be asleep. Else a subject's order is kept, and one that has to pause holds up no other.
     """
     connection.execute(_waiting(channel).where(outbox.c.enqueued_at < now - KEPT_FOR).values(state="expired"))
+    is_page = outbox.c.part == Part.PAGE
     first = select(func.min(outbox.c.seq)).where(outbox.c.channel == channel, outbox.c.state == "waiting")
-    heads = first.group_by(outbox.c.subject)
-    due = select(outbox).where(outbox.c.seq.in_(heads), outbox.c.not_before <= now).order_by(outbox.c.seq)
+    heads = first.group_by(outbox.c.subject, is_page)
+    due = select(outbox).where(outbox.c.seq.in_(heads), outbox.c.not_before <= now).order_by(~is_page, outbox.c.seq)
     row = connection.execute(due).mappings().first()
     if row is None:
         return None
