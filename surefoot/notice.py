@@ -88,7 +88,8 @@ class Subject:
 
 def asked(subject: Subject, until: datetime) -> Notice:
     """A person has to decide; nothing moves before that."""
-    line = f"*{_release(subject)}* waits for you: {_link(subject.run_url, 'look and decide')}, until {_day(until)}"
+    decide = _link(subject.run_url, "look and decide") or "look and decide"
+    line = f"*{_release(subject)}* waits for you: {decide}, until {_day(until)}"
     text = f"{_release(subject)} waits for your yes or no in {_place(subject)}, until {_plain_day(until)}"
     page = Message(text, (_mentioned(subject, line),), _context(subject))
     return _notice(subject, Kind.ASKED, "waits for a yes", (f"asked, until {_day(until)}",), page=page)

@@ -151,7 +151,9 @@ def now():
 
 def a_release(version: str = "1.9.0", commit: str = "4e1c9aa") -> Release:
     commits = (Commit(commit, "Cart keeps its order", "Ana"), Commit("77ab01c", "Tidy", "Ben"))
-    return Release("shop", Image("europe/shop", "sha256:" + "9f" * 32), version, commit, "Cart keeps its order", commits)
+    return Release(
+        "shop", Image("europe/shop", "sha256:" + "9f" * 32), version, commit, "Cart keeps its order", commits
+    )
 
 
 def an_attempt(name: str = "r1", *, fence: int = 1, release: Release | None = None, key: str = "shop/production"):
