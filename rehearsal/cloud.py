@@ -8,7 +8,6 @@ from pathlib import Path
 from rehearsal.catalogue import Catalogue
 from rehearsal.cloud_run import CloudRun, Front, Pace, Reconciler
 from rehearsal.control import Control
-from rehearsal.platform import Platform
 from rehearsal.serving import served
 from rehearsal.slack import Slack
 
@@ -61,12 +60,11 @@ class Rehearsal:
     ) -> AsyncIterator["Rehearsal"]:
         """Run a rehearsal while the block runs; port 0 takes any free one, `public_ports` fixes services' by id."""
         async with AsyncExitStack() as stack:
-            logs = state_dir / "logs"
-            cloud = CloudRun(Reconciler(Platform(catalogue, logs), pace or Pace(), ports=public_ports or {}))
+            cloud = CloudRun(Reconciler(catalogue, state_dir / "logs", pace or Pace(), public_ports or {}))
             stack.push_async_callback(cloud.close)
             front = Front(cloud)
             slack = await stack.enter_async_context(Slack.start(slack_token, channels, slack_port))
-            control = Control(front, slack, catalogue, logs)
+            control = Control(front, slack, catalogue)
             control_url = await stack.enter_async_context(served(control.app(), control_port))
             cloud.log_uri = f"{control_url}/logs/{{}}".format
             server, port = await front.serve(grpc_port)

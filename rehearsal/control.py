@@ -1,10 +1,10 @@
 """The control API: faults, journal, images, statistics and pace of a running rehearsal, as JSON over HTTP."""
 
+import glob
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -13,6 +13,7 @@ from prometheus_client import generate_latest
 from rehearsal.catalogue import Catalogue
 from rehearsal.cloud_run import Front, Pace
 from rehearsal.cloud_run.deployed import Deployed
+from rehearsal.cloud_run.names import parent_of, place_of, split_revision
 from rehearsal.faults import ANY, ApiFault, Faults
 from rehearsal.slack import Slack, SlackFault
 from rehearsal.splitter import PUBLIC, Counts, Fault
@@ -28,7 +29,6 @@ class Control:
     front: Front
     slack: Slack
     catalogue: Catalogue
-    log_dir: Path
 
     def app(self) -> web.Application:
         """Return the application with all routes."""
@@ -45,29 +45,33 @@ class Control:
                 web.get("/images", self._images),
                 web.get("/services", self._services),
                 web.get("/stats", self._stats),
-                web.get("/stats/{service}", self._stats),
+                web.get("/stats/{service:.+}", self._stats),
                 web.get("/pace", self._pace),
                 web.patch("/pace", self._set_pace),
-                web.get("/logs/{revision}", self._logs),
+                web.get("/logs/{name:.+}", self._logs),
                 web.get("/metrics", self._metrics),
             ]
         )
         return app
 
+    @property
+    def _deployed(self) -> list[Deployed]:
+        return list(self.front.cloud.services.values())
+
     async def _faults(self, _request: web.Request) -> web.Response:
-        revisions = self.front.cloud.reconciler.faults
-        body = {
-            "api": _listed(self.front.faults),
-            "slack": _listed(self.slack.faults),
-            "revisions": {name: {**asdict(fault), "previews": wide} for name, (fault, wide) in revisions.items()},
-        }
-        return _json(body)
+        hurt = (
+            {"service": place_of(deployed.service.name), "revision": name, "previews": previews, **asdict(fault)}
+            for deployed in self._deployed
+            for name, (fault, previews) in deployed.faults.items()
+        )
+        return _json({"api": _listed(self.front.faults), "slack": _listed(self.slack.faults), "revisions": list(hurt)})
 
     async def _clear(self, _request: web.Request) -> web.Response:
         self.front.faults.clear()
         self.slack.faults.clear()
-        for revision in tuple(self.front.cloud.reconciler.faults):
-            self._set_fault(revision, None, previews=True)
+        for deployed in self._deployed:
+            for revision in tuple(deployed.faults):
+                self.front.cloud.reconciler.hurt(deployed, revision, None, previews=True)
         return web.Response(status=204)
 
     async def _arm(self, request: web.Request) -> web.Response:
@@ -79,25 +83,26 @@ class Control:
     async def _disarm(self, request: web.Request) -> web.Response:
         number = int(request.match_info["number"])
         armed = self.front.faults if request.match_info["kind"] == "api" else self.slack.faults
-        return web.Response(status=204) if armed.remove(number) else _absent(f"no fault {number} is armed; see /faults")
+        if not armed.remove(number):
+            raise _Absent(f"no fault {number} is armed; see /faults")
+        return web.Response(status=204)
 
     async def _hurt(self, request: web.Request) -> web.Response:
         body = await request.json()
         previews = bool(body.pop("previews", False))
         if body.get("at"):
             body["at"] = datetime.fromisoformat(body["at"])
-        return self._set_fault(request.match_info["revision"], _read(Fault, body), previews=previews)
+        return self._set_fault(request, _read(Fault, body), previews=previews)
 
     async def _heal(self, request: web.Request) -> web.Response:
-        return self._set_fault(request.match_info["revision"], None, previews=True)
+        return self._set_fault(request, None, previews=True)
 
-    def _set_fault(self, revision: str, fault: Fault | None, *, previews: bool) -> web.Response:
-        cloud = self.front.cloud
-        for deployed in cloud.services.values():
-            if revision in deployed.revisions:
-                cloud.reconciler.hurt(deployed, revision, fault, previews=previews)
-                return web.Response(status=204)
-        return _absent(f"no revision is named {revision!r}; see /services")
+    def _set_fault(self, request: web.Request, fault: Fault | None, *, previews: bool) -> web.Response:
+        revision, service = request.match_info["revision"], request.query.get("service", "")
+        owners = {place_of(one.service.name): one for one in self._deployed if revision in one.revisions}
+        found = _one_of(owners, service, f"no revision named {revision!r}")
+        self.front.cloud.reconciler.hurt(owners[found], revision, fault, previews=previews)
+        return web.Response(status=204)
 
     async def _journal(self, request: web.Request) -> web.Response:
         since = request.query.get("since")
@@ -111,22 +116,19 @@ class Control:
         return _json({"images": list(listed)})
 
     async def _services(self, _request: web.Request) -> web.Response:
-        return _json({"services": [_summary(deployed) for deployed in self.front.cloud.services.values()]})
+        return _json({"services": [_summary(deployed) for deployed in self._deployed]})
 
     async def _stats(self, request: web.Request) -> web.Response:
-        asked_for = request.match_info.get("service")
         services: dict[str, dict[str, Any]] = {}
         for place, counts in self.front.cloud.reconciler.tally.places.items():
-            if asked_for in (None, place.service):
-                empty: dict[str, Any] = {"users": {"requests": 0, "failures": 0}, "revisions": {}}
-                stats = services.setdefault(place.service, empty)
-                stats["revisions"].setdefault(place.revision, {})[place.address] = _counted(counts)
-                if place.address == PUBLIC:
-                    stats["users"]["requests"] += counts.requests
-                    stats["users"]["failures"] += counts.failures
-        if asked_for and asked_for not in services:
-            return _absent(f"nothing was counted of a service named {asked_for!r}")
-        return _json(services[asked_for] if asked_for else services)
+            empty: dict[str, Any] = {"users": {"requests": 0, "failures": 0}, "revisions": {}}
+            stats = services.setdefault(place.service, empty)
+            stats["revisions"].setdefault(place.revision, {})[place.address] = _counted(counts)
+            if place.address == PUBLIC:
+                stats["users"]["requests"] += counts.requests
+                stats["users"]["failures"] += counts.failures
+        service = request.match_info.get("service")
+        return _json(services[_one_of(services, service, "nothing counted")] if service else services)
 
     async def _pace(self, _request: web.Request) -> web.Response:
         return _json(asdict(self.front.cloud.reconciler.pace))
@@ -139,10 +141,11 @@ class Control:
         return await self._pace(request)
 
     async def _logs(self, request: web.Request) -> web.Response:
-        revision = request.match_info["revision"]
-        logs = sorted(self.log_dir.glob(f"{revision}-*.log")) if revision.replace("-", "").isalnum() else []
+        service, revision = split_revision(request.match_info["name"])
+        folder = self.front.cloud.reconciler.logs(parent_of(service))
+        logs = sorted(folder.glob(f"{glob.escape(revision)}-[0-9]*.log"))
         if not logs:
-            return _absent(f"no revision named {revision!r} has run here")
+            raise _Absent(f"no revision named {revision!r} has run here")
         return web.Response(text="".join(log.read_text(errors="replace") for log in logs))
 
     async def _metrics(self, _request: web.Request) -> web.Response:
@@ -150,13 +153,29 @@ class Control:
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
 
+class _Absent(Exception):
+    """What was asked for is not there."""
+
+
 @web.middleware
 async def _mistakes_as_400(request: web.Request, handler: _Handler) -> web.StreamResponse:
     """Answer what a caller got wrong with 400 and a sentence, instead of a trace."""
     try:
         return await handler(request)
+    except _Absent as problem:
+        return _json({"error": str(problem)}, status=404)
     except (ValueError, TypeError) as problem:
         return _json({"error": str(problem)}, status=400)
+
+
+def _one_of(places: Iterable[str], asked_for: str, nothing: str) -> str:
+    """Return the place asked for, by `PROJECT/LOCATION/SERVICE` or by an id that is there once; empty: the only one."""
+    found = [place for place in places if not asked_for or f"/{place}".endswith(f"/{asked_for}")]
+    if not found:
+        raise _Absent(f"{nothing} of {asked_for!r}; see /services" if asked_for else f"{nothing}; see /services")
+    if len(found) > 1:
+        raise ValueError(f"that is in {len(found)} services; say which: {', '.join(sorted(found))}")
+    return found[0]
 
 
 def _read(kind: type[_Value], body: Any) -> _Value:
@@ -177,7 +196,7 @@ def _summary(deployed: Deployed) -> dict[str, Any]:
         "address": deployed.address.url,
         "previews": {tag: splitter.url for tag, splitter in deployed.previews.items()},
         "traffic": {deployed.revision_of(one): one.percent for one in deployed.service.traffic_statuses if one.percent},
-        "revisions": sorted(deployed.revisions),
+        "revisions": {name: revision.log_uri for name, revision in sorted(deployed.revisions.items())},
         "reconciling": deployed.service.reconciling,
     }
 
@@ -194,7 +213,3 @@ def _counted(counts: Counts) -> dict[str, Any]:
 
 def _json(body: Any, status: int = 200) -> web.Response:
     return web.json_response(body, status=status, dumps=lambda value: json.dumps(value, default=str))
-
-
-def _absent(message: str) -> web.Response:
-    return _json({"error": message}, status=404)

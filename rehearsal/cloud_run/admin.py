@@ -2,39 +2,24 @@
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from google.cloud import run_v2
 from google.longrunning.operations_pb2 import Operation
 from grpc import StatusCode
 
-from rehearsal.cloud_run.conditions import RECONCILING
 from rehearsal.cloud_run.deployed import Deployed
+from rehearsal.cloud_run.launching import stop
 from rehearsal.cloud_run.merge import merged
-from rehearsal.cloud_run.names import etag, generated_revision, parent_of, short, split_revision, split_service
+from rehearsal.cloud_run.names import etag, parent_of, short, split_revision, split_service
 from rehearsal.cloud_run.operations import Operations, Resource
 from rehearsal.cloud_run.reconciler import Reconciler
-from rehearsal.cloud_run.refusal import Refusal, invalid
+from rehearsal.cloud_run.refusal import Refusal
+from rehearsal.cloud_run.requests import absent, check_etag, page, parsed
+from rehearsal.cloud_run.revisions import check_retired, check_unique, create_revision
 from rehearsal.cloud_run.rules import check, check_service_id
-
-_PAGE = 100
-_Resource = TypeVar("_Resource", run_v2.Service, run_v2.Revision)
-_TEMPLATE_TO_REVISION = (
-    "labels",
-    "annotations",
-    "scaling",
-    "vpc_access",
-    "timeout",
-    "service_account",
-    "containers",
-    "volumes",
-    "execution_environment",
-    "max_instance_request_concurrency",
-    "session_affinity",
-)
 
 
 @dataclass(slots=True)
@@ -50,35 +35,37 @@ class CloudRun:
     async def create_service(self, request: run_v2.CreateServiceRequest, caller: str) -> Operation:
         """Create a service; ALREADY_EXISTS when its name is taken."""
         check_service_id(request.service_id)
-        name = f"{_parsed(parent_of, request.parent)}/services/{request.service_id}"
+        name = f"{parsed(parent_of, request.parent)}/services/{request.service_id}"
         if name in self.services:
-            raise Refusal(StatusCode.ALREADY_EXISTS, f"Resource '{request.service_id}' already exists.")
+            raise _taken(request.service_id)
         service = merged(run_v2.Service(name=name), request.service, ())
         check(service, request.service_id)
         if request.validate_only:
             return self._validated(service)
         service.uid, service.creator, service.create_time = str(uuid.uuid4()), caller, datetime.now(UTC)
-        address = await self.reconciler.open_address(request.service_id)
-        service.uri, service.urls = address.url, [address.url]
-        deployed = self.services[name] = Deployed(service, address)
+        deployed = await self.reconciler.deploy(service)
+        if name in self.services:  # somebody was quicker while the address was opened
+            await deployed.address.close()
+            raise _taken(request.service_id)
+        self.services[name] = deployed
         return self._accept(deployed, caller, template_changed=True)
 
     async def update_service(self, request: run_v2.UpdateServiceRequest, caller: str) -> Operation:
         """Lay an update over a service: refused whole when its etag is stale or it could not be served."""
         name = request.service.name
-        parent, service_id = _parsed_pair(split_service, name)
+        parent, service_id = parsed(split_service, name)
         if name not in self.services and request.allow_missing:
             create = run_v2.CreateServiceRequest(
                 parent=parent, service=request.service, service_id=service_id, validate_only=request.validate_only
             )
             return await self.create_service(create, caller)
         deployed = self._deployed(name)
-        _check_etag(request.service.etag, deployed.service)
+        check_etag(request.service.etag, deployed.service)
         service = merged(deployed.service, request.service, request.update_mask.paths)
         check(service, service_id)
         template_changed = service.template != deployed.service.template
         if template_changed:
-            _check_unique(deployed, service.template)
+            check_unique(deployed, service.template)
         if request.validate_only:
             return self._validated(service)
         deployed.service = service
@@ -90,15 +77,15 @@ class CloudRun:
 
     async def list_services(self, request: run_v2.ListServicesRequest, _caller: str) -> run_v2.ListServicesResponse:
         """Return the services of a location."""
-        prefix = f"{_parsed(parent_of, request.parent)}/services/"
+        prefix = f"{parsed(parent_of, request.parent)}/services/"
         found = [one.service for name, one in sorted(self.services.items()) if name.startswith(prefix)]
-        page, following = _page(found, request.page_size, request.page_token)
-        return run_v2.ListServicesResponse(services=page, next_page_token=following)
+        listed, following = page(found, request.page_size, request.page_token)
+        return run_v2.ListServicesResponse(services=listed, next_page_token=following)
 
     async def delete_service(self, request: run_v2.DeleteServiceRequest, _caller: str) -> Operation:
         """Delete a service with all its revisions and addresses."""
         deployed = self._deployed(request.name)
-        _check_etag(request.etag, deployed.service)
+        check_etag(request.etag, deployed.service)
         if request.validate_only:
             return self._validated(deployed.service)
         del self.services[request.name]
@@ -115,28 +102,21 @@ class CloudRun:
         """Return a service's revisions, newest first."""
         revisions = self._deployed(request.parent).revisions.values()
         newest_first = sorted(revisions, key=lambda revision: revision.create_time, reverse=True)
-        page, following = _page(newest_first, request.page_size, request.page_token)
-        return run_v2.ListRevisionsResponse(revisions=page, next_page_token=following)
+        listed, following = page(newest_first, request.page_size, request.page_token)
+        return run_v2.ListRevisionsResponse(revisions=listed, next_page_token=following)
 
     async def delete_revision(self, request: run_v2.DeleteRevisionRequest, _caller: str) -> Operation:
         """Delete a retired revision; one with traffic or a tag, and the latest created one, stay."""
         deployed, revision = self._revision(request.name)
-        _check_etag(request.etag, revision)
-        name = short(revision.name)
-        if name in deployed.addressed():
-            raise Refusal(
-                StatusCode.FAILED_PRECONDITION, f"Revision '{name}' cannot be deleted: traffic or a tag leads to it."
-            )
-        if revision.name == deployed.service.latest_created_revision:
-            raise Refusal(
-                StatusCode.FAILED_PRECONDITION, f"Revision '{name}' cannot be deleted: it is the latest created one."
-            )
+        check_etag(request.etag, revision)
+        check_retired(deployed, revision)
         if request.validate_only:
             return self._validated(revision)
+        name = short(revision.name)
         del deployed.revisions[name], deployed.health[name]
         revision.delete_time = datetime.now(UTC)
         operation = self.operations.begin(parent_of(revision.name), revision)
-        await self.reconciler.stop(name)
+        await stop(deployed, name)
         return _copy(self.operations.succeed(operation, revision))
 
     async def close(self) -> None:
@@ -152,29 +132,19 @@ class CloudRun:
         service.generation += 1
         service.last_modifier = caller
         self._touch(service)
-        created = self._create_revision(deployed, caller) if template_changed else None
+        created = self._create(deployed, caller) if template_changed else None
         deployed.under_way += 1
         deployed.report()
         operation = self.operations.begin(parent_of(service.name), service)
         self.reconciler.background(self._finish(deployed, operation, created))
         return _copy(operation)
 
-    def _create_revision(self, deployed: Deployed, caller: str) -> str:
-        """Add the revision of the present template, unless it exists, and make it the latest created one."""
-        service = deployed.service
-        name = service.template.revision or generated_revision(deployed.id, service.generation)
-        full = f"{service.name}/revisions/{name}"
-        service.latest_created_revision = full
-        if name in deployed.revisions:
-            return name
-        revision = run_v2.Revision(name=full, uid=str(uuid.uuid4()), generation=1, service=deployed.id, creator=caller)
-        for part in _TEMPLATE_TO_REVISION:
-            setattr(revision, part, getattr(service.template, part))
-        revision.launch_stage, revision.create_time = service.launch_stage, datetime.now(UTC)
-        revision.log_uri = self.log_uri(name)
-        self._touch(revision)
-        deployed.revisions[name], deployed.health[name] = revision, RECONCILING
-        return name
+    def _create(self, deployed: Deployed, caller: str) -> str:
+        revision = create_revision(deployed, caller)
+        if not revision.etag:
+            self._touch(revision)
+            revision.log_uri = self.log_uri(revision.name)
+        return short(revision.name)
 
     async def _finish(self, deployed: Deployed, operation: Operation, created: str | None) -> None:
         refusal = None
@@ -204,61 +174,21 @@ class CloudRun:
         return _copy(self.operations.succeed(operation, resource))
 
     def _deployed(self, name: str) -> Deployed:
-        parent, service_id = _parsed_pair(split_service, name)
+        parent, service_id = parsed(split_service, name)
         if name not in self.services:
-            raise _absent(parent, "SERVICE", service_id)
+            raise absent(parent, "SERVICE", service_id)
         return self.services[name]
 
     def _revision(self, name: str) -> tuple[Deployed, run_v2.Revision]:
-        service, revision = _parsed_pair(split_revision, name)
+        service, revision = parsed(split_revision, name)
         deployed = self._deployed(service)
         if revision not in deployed.revisions:
-            raise _absent(parent_of(service), "REVISION", revision)
+            raise absent(parent_of(service), "REVISION", revision)
         return deployed, deployed.revisions[revision]
 
 
-def _check_etag(given: str, resource: Resource) -> None:
-    if given and given != resource.etag:
-        stale = f"version '{given}' was specified but current version is '{resource.etag}'."
-        text = f"Conflict for resource '{short(resource.name)}': {stale}"
-        raise Refusal(StatusCode.ABORTED, text)
-
-
-def _check_unique(deployed: Deployed, template: run_v2.RevisionTemplate) -> None:
-    existing = deployed.revisions.get(template.revision)
-    if existing is not None and any(
-        getattr(existing, part) != getattr(template, part) for part in _TEMPLATE_TO_REVISION
-    ):
-        text = f"Revision named '{template.revision}' with different configuration already exists."
-        raise Refusal(StatusCode.ALREADY_EXISTS, text)
-
-
-def _absent(parent: str, kind: str, name: str) -> Refusal:
-    _, project, _, location = parent.split("/")
-    text = f"Resource '{name}' of kind '{kind}' in region '{location}' in project '{project}' does not exist."
-    return Refusal(StatusCode.NOT_FOUND, text)
-
-
-def _parsed(parse: Callable[[str], str], name: str) -> str:
-    try:
-        return parse(name)
-    except ValueError as problem:
-        raise invalid("parent", str(problem)) from problem
-
-
-def _parsed_pair(parse: Callable[[str], tuple[str, str]], name: str) -> tuple[str, str]:
-    try:
-        return parse(name)
-    except ValueError as problem:
-        raise invalid("name", str(problem)) from problem
-
-
-def _page(items: Sequence[_Resource], size: int, token: str) -> tuple[Sequence[_Resource], str]:
-    if token and not token.isdigit():
-        raise invalid("page_token", f"{token!r} was not given out here.")
-    start = int(token or 0)
-    end = start + min(size or _PAGE, _PAGE)
-    return items[start:end], str(end) if end < len(items) else ""
+def _taken(service_id: str) -> Refusal:
+    return Refusal(StatusCode.ALREADY_EXISTS, f"Resource '{service_id}' already exists.")
 
 
 def _copy(operation: Operation) -> Operation:

@@ -5,24 +5,33 @@ from dataclasses import dataclass, field
 
 from google.cloud import run_v2
 
+from rehearsal.backend import Backends
 from rehearsal.cloud_run import conditions
 from rehearsal.cloud_run.conditions import RECONCILING, SUCCEEDED, Health, State
 from rehearsal.cloud_run.names import short
-from rehearsal.splitter import Splitter
+from rehearsal.platform import Platform
+from rehearsal.splitter import Fault, Splitter
 
 _BY_REVISION = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
 
 
 @dataclass(slots=True)
 class Deployed:
-    """A service as the API tells it, its revisions by short name, its addresses, and the work under way for it."""
+    """A service as the API tells it, its addresses, what runs for it by revision's short name, and the work under way.
+
+    `faults` are of a revision for users and, where the flag is set, at its tags too.
+    """
 
     service: run_v2.Service
     address: Splitter
+    platform: Platform
     revisions: dict[str, run_v2.Revision] = field(default_factory=dict)
     health: dict[str, Health] = field(default_factory=dict)
     previews: dict[str, Splitter] = field(default_factory=dict)
+    backends: dict[str, Backends] = field(default_factory=dict)
+    faults: dict[str, tuple[Fault, bool]] = field(default_factory=dict)
     launches: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    idle: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     routes: Health = RECONCILING
     routing: asyncio.Lock = field(default_factory=asyncio.Lock)
     under_way: int = 0

@@ -5,17 +5,24 @@ import re
 import secrets
 import string
 
-_SERVICE = re.compile(r"(?P<parent>projects/[^/]+/locations/[^/]+)/services/(?P<service>[^/]+)")
+_PARENT = re.compile(r"(?P<parent>projects/\w[^/]*/locations/\w[^/]*)")
+_SERVICE = re.compile(_PARENT.pattern + r"/services/(?P<service>[^/]+)")
 _REVISION = re.compile(_SERVICE.pattern + r"/revisions/(?P<revision>[^/]+)")
 _RANDOM_LETTERS = 3
 
 
 def parent_of(name: str) -> str:
     """Return `projects/P/locations/L` of a resource name; ValueError when it has none."""
-    match = re.match(r"projects/[^/]+/locations/[^/]+", name)
+    match = _PARENT.match(name)
     if match is None:
         raise ValueError(f"{name!r} is not below projects/PROJECT/locations/LOCATION")
     return match[0]
+
+
+def place_of(name: str) -> str:
+    """Return `PROJECT/LOCATION/SERVICE` of a service's name, under which its requests are counted."""
+    parent, service = split_service(name)
+    return "/".join((*parent.split("/")[1::2], service))
 
 
 def split_service(name: str) -> tuple[str, str]:

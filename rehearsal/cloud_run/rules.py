@@ -50,10 +50,18 @@ def _check_template(template: run_v2.RevisionTemplate, service_id: str) -> None:
         raise invalid("service.template.containers", "a service must have at least one container.")
     if len(template.containers) > 1:
         raise Refusal(StatusCode.UNIMPLEMENTED, "The rehearsal runs one container a revision, without sidecars.")
-    if not template.containers[0].image:
-        raise invalid("service.template.containers[0].image", "must be a non-empty container image.")
+    _check_container(template.containers[0])
     if template.revision:
         _check_revision_name(template.revision, service_id)
+
+
+def _check_container(container: run_v2.Container) -> None:
+    if not container.image:
+        raise invalid("service.template.containers[0].image", "must be a non-empty container image.")
+    if container.command or container.args:
+        raise Refusal(StatusCode.UNIMPLEMENTED, "The rehearsal runs the catalogue's command, not command or args.")
+    if any("value_source" in variable for variable in container.env):
+        raise Refusal(StatusCode.UNIMPLEMENTED, "The rehearsal keeps no secrets; write plain values into env.")
 
 
 def _check_revision_name(revision: str, service_id: str) -> None:

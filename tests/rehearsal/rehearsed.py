@@ -91,6 +91,13 @@ class Laptop:
     async def revision(self, name: str) -> run_v2.Revision:
         return await self.revisions.get_revision(name=f"{NAME}/revisions/{name}")
 
+    def alive(self, revision: str) -> bool:
+        """Say whether a revision's processes run."""
+        return self.rehearsal.cloud.services[NAME].platform.alive(revision)
+
+    def crash(self, revision: str) -> None:
+        self.rehearsal.cloud.services[NAME].platform.crash(revision)
+
     async def read(self, url: str) -> str:
         async with self.browser.get(url) as answer:
             return await answer.text() if answer.status == 200 else str(answer.status)

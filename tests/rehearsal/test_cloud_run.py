@@ -59,6 +59,17 @@ async def test_a_fixed_port_is_kept(laptop, free_tcp_port):
     assert (await laptop.create()).uri == f"http://127.0.0.1:{free_tcp_port}"
 
 
+async def test_a_fixed_port_that_is_taken_is_said_and_no_service_made(laptop, free_tcp_port):
+    laptop.rehearsal.cloud.reconciler.ports = {"rehearsal/laptop/cart": free_tcp_port, "shop": free_tcp_port}
+    await laptop.services.create_service(
+        parent=PARENT, service=run_v2.Service(template=template("good")), service_id="cart"
+    )
+    with pytest.raises(exceptions.FailedPrecondition, match=f"cannot be opened on port {free_tcp_port}"):
+        await laptop.create()
+    with pytest.raises(exceptions.NotFound):
+        await laptop.told()
+
+
 async def test_one_write_pins_users_to_the_old_revision_and_stages_the_new_one_behind_its_tag(laptop):
     service = await staged(laptop)
     canary = next(status for status in service.traffic_statuses if status.tag == "canary")
@@ -293,10 +304,17 @@ async def test_a_revision_name_that_breaks_the_rules_is_refused(laptop, revision
         await laptop.create(run_v2.Service(template=template("good", revision)))
 
 
-async def test_more_than_one_container_is_refused_as_not_rehearsed(laptop):
-    two = run_v2.RevisionTemplate(containers=[run_v2.Container(image="a"), run_v2.Container(image="b")])
-    with pytest.raises(exceptions.MethodNotImplemented, match="one container"):
-        await laptop.create(run_v2.Service(template=two))
+@pytest.mark.parametrize(
+    ("containers", "complaint"),
+    [
+        ([{"image": "a"}, {"image": "b"}], "one container"),
+        ([{"image": "a", "args": ["--fast"]}], "the catalogue's command"),
+        ([{"image": "a", "env": [{"name": "KEY", "value_source": {"secret_key_ref": {"secret": "k"}}}]}], "no secrets"),
+    ],
+)
+async def test_what_is_not_rehearsed_is_refused_instead_of_left_out(laptop, containers, complaint):
+    with pytest.raises(exceptions.MethodNotImplemented, match=complaint):
+        await laptop.create(run_v2.Service(template=run_v2.RevisionTemplate(containers=containers)))
 
 
 async def test_who_made_and_who_last_changed_a_service_is_told(laptop):
@@ -321,12 +339,22 @@ async def test_services_of_a_location_are_listed_by_pages(laptop):
 
 async def test_a_deleted_service_is_gone_with_its_address_and_processes(laptop):
     service = await laptop.create()
+    platform = laptop.rehearsal.cloud.services[NAME].platform
     await laptop.done(await laptop.services.delete_service(name=NAME))
     with pytest.raises(exceptions.NotFound):
         await laptop.told()
     with pytest.raises(OSError, match="Connect"):
         await laptop.read(service.uri)
-    assert not laptop.rehearsal.cloud.reconciler.platform.alive("shop-good")
+    assert not platform.alive("shop-good")
+
+
+async def test_a_service_deleted_while_it_is_made_ends_all_its_operations(laptop):
+    creating = await laptop.services.create_service(
+        parent=PARENT, service=run_v2.Service(template=template("hang")), service_id="shop"
+    )
+    await laptop.done(await laptop.services.delete_service(name=NAME))
+    assert (await laptop.done(creating)).error.message == "Service 'shop' was deleted meanwhile."
+    assert (await laptop.create()).generation == 1
 
 
 @pytest.mark.parametrize("name", ["shop", "projects/p/services/shop", f"{NAME}/revisions"])

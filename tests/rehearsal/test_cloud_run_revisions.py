@@ -46,7 +46,7 @@ async def test_an_image_that_does_not_start_fails_its_operation_and_users_notice
     assert after.terminal_condition.state == State.CONDITION_FAILED
     assert not after.reconciling
     assert await laptop.read(after.uri) == "shop-good"
-    assert not laptop.rehearsal.cloud.reconciler.platform.alive("shop-bad")
+    assert not laptop.alive("shop-bad")
 
 
 @pytest.mark.parametrize("tag", ["crash", "hang"])
@@ -173,7 +173,6 @@ async def test_revisions_with_traffic_or_a_tag_or_the_latest_cannot_be_deleted_a
     await laptop.update(
         "template", "traffic", template=template("better", "shop-better"), traffic=[share("shop-good", 100)]
     )
-    platform = laptop.rehearsal.cloud.reconciler.platform
     with pytest.raises(exceptions.FailedPrecondition, match="traffic or a tag leads to it"):
         await laptop.revisions.delete_revision(name=f"{NAME}/revisions/shop-good")
     with pytest.raises(exceptions.FailedPrecondition, match="latest created"):
@@ -185,15 +184,14 @@ async def test_revisions_with_traffic_or_a_tag_or_the_latest_cannot_be_deleted_a
     await laptop.done(await laptop.revisions.delete_revision(name=f"{NAME}/revisions/shop-good"))
     with pytest.raises(exceptions.NotFound, match="'shop-good' of kind 'REVISION'"):
         await laptop.revision("shop-good")
-    assert not platform.alive("shop-good")
+    assert not laptop.alive("shop-good")
 
 
 async def test_a_retired_revision_sleeps_and_is_awake_again_before_it_gets_traffic(laptop):
     laptop.pace.idle_s = 0
     await laptop.create()
-    platform = laptop.rehearsal.cloud.reconciler.platform
     service = await laptop.update("template", template=template("better", "shop-better"))
-    await until(lambda: not platform.alive("shop-good"))
+    await until(lambda: not laptop.alive("shop-good"))
     active = condition(await laptop.revision("shop-good"), "Active")
     assert (active.state, active.revision_reason) == (State.CONDITION_FAILED, RevisionReason.RETIRED)
     await laptop.update("traffic", traffic=[share("shop-good", 100)])
@@ -202,9 +200,8 @@ async def test_a_retired_revision_sleeps_and_is_awake_again_before_it_gets_traff
 
 async def test_a_revision_that_died_is_started_again_when_traffic_is_put_on_it(laptop):
     service = await laptop.create()
-    platform = laptop.rehearsal.cloud.reconciler.platform
-    platform.crash("shop-good")
-    await until(lambda: not platform.alive("shop-good"))
+    laptop.crash("shop-good")
+    await until(lambda: not laptop.alive("shop-good"))
     assert await laptop.read(service.uri) == "502"
     await laptop.update("traffic", traffic=[share("shop-good", 100)])
     assert await laptop.read(service.uri) == "shop-good"

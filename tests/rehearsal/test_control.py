@@ -2,6 +2,7 @@
 
 import pytest
 from google.api_core import exceptions
+from google.cloud import run_v2
 from rehearsed import NAME, share, template
 
 pytestmark = pytest.mark.anyio
@@ -65,7 +66,7 @@ async def test_all_faults_end_at_once(laptop, control):
     await control("POST", "/faults/slack", status=500)
     await control("PUT", "/faults/revisions/shop-good", error_share=1.0)
     assert (await control("DELETE", "/faults"))[0] == 204
-    assert (await control("GET", "/faults"))[1] == {"api": [], "slack": [], "revisions": {}}
+    assert (await control("GET", "/faults"))[1] == {"api": [], "slack": [], "revisions": []}
     await laptop.told()
     assert await laptop.read(service.uri) == "shop-good"
 
@@ -76,12 +77,14 @@ async def test_all_faults_end_at_once(laptop, control):
         ("POST /faults/api", {"colour": "red"}, (400, "'colour' is not known; known are method")),
         ("POST /faults/api", {"code": "NOPE"}, (400, "not a gRPC status")),
         ("POST /faults/slack", {"status": 200}, (400, "not an error")),
-        ("PUT /faults/revisions/shop-gone", {"error_share": 0.1}, (404, "no revision is named 'shop-gone'")),
+        ("PUT /faults/revisions/shop-gone", {"error_share": 0.1}, (404, "no revision named 'shop-gone'")),
         ("PUT /faults/revisions/shop-good", {"error_share": 5}, (400, "not between 0 and 1")),
         ("PATCH /pace", {"speed": 0}, (400, "positive")),
-        ("GET /stats/cart", {}, (404, "nothing was counted")),
-        ("GET /logs/shop-gone", {}, (404, "has run here")),
-        ("GET /logs/..%2F..%2Fetc", {}, (404, "has run here")),
+        ("GET /stats/cart", {}, (404, "nothing counted of 'cart'")),
+        (f"GET /logs/{NAME}/revisions/shop-gone", {}, (404, "has run here")),
+        (f"GET /logs/{NAME}/revisions/*", {}, (404, "has run here")),
+        ("GET /logs/shop-good", {}, (400, "is not a revision")),
+        ("GET /logs/projects/..%2f/locations/../services/x/revisions/shop", {}, (400, "is not a revision")),
     ],
 )
 async def test_what_makes_no_sense_is_refused_with_a_sentence(laptop, control, call, body, refusal):
@@ -103,14 +106,14 @@ async def test_statistics_count_users_apart_from_those_who_look_at_a_tag(laptop,
     good, better = stats["revisions"]["shop-good"], stats["revisions"]["shop-better"]
     assert (good["public"]["requests"], good["public"]["2xx"], good["public"]["5xx"]) == (4, 3, 1)
     assert (better["canary"]["requests"], better["canary"]["failures"]) == (2, 0)
-    assert (await control("GET", "/stats"))[1] == {"shop": stats}
+    assert (await control("GET", "/stats"))[1] == {"rehearsal/laptop/shop": stats}
 
 
 async def test_metrics_are_there_for_prometheus(laptop, control):
     service = await laptop.create()
     await laptop.read(service.uri)
     _, text = await control("GET", "/metrics")
-    labels = 'address="public",code="200",revision="shop-good",service="shop"'
+    labels = 'address="public",code="200",revision="shop-good",service="rehearsal/laptop/shop"'
     counted = [line for line in text.splitlines() if line.startswith("rehearsal_requests_total{")]
     assert [sorted(line.split("{")[1].split("}")[0].split(",")) for line in counted] == [labels.split(",")]
     assert counted[0].endswith(" 1.0")
@@ -142,9 +145,25 @@ async def test_images_services_and_logs_can_be_looked_at(laptop, control):
     assert [image["tag"] for image in images["images"]] == ["good", "better", "crash", "hang"]
     _, services = await control("GET", "/services")
     [summary] = services["services"]
-    assert (summary["address"], summary["traffic"], summary["revisions"]) == (
+    assert (summary["address"], summary["traffic"], list(summary["revisions"])) == (
         service.uri,
         {"shop-good": 100},
         ["shop-good"],
     )
-    assert await control("GET", "/logs/shop-good") == (200, "")
+    assert await laptop.read(summary["revisions"]["shop-good"]) == ""
+
+
+async def test_one_service_in_two_places_is_kept_apart(laptop, control):
+    here = await laptop.create()
+    elsewhere = "projects/rehearsal/locations/moon"
+    began = await laptop.services.create_service(
+        parent=elsewhere, service=run_v2.Service(template=template("good", "shop-good")), service_id="shop"
+    )
+    await laptop.done(began)
+    there = await laptop.services.get_service(name=f"{elsewhere}/services/shop")
+    status, said = await control("PUT", "/faults/revisions/shop-good", error_share=1.0)
+    assert (status, "rehearsal/laptop/shop, rehearsal/moon/shop" in said["error"]) == (400, True)
+    await control("PUT", "/faults/revisions/shop-good?service=rehearsal/moon/shop", error_share=1.0)
+    assert (await laptop.read(here.uri), await laptop.read(there.uri)) == ("shop-good", "500")
+    assert (await control("GET", "/stats/rehearsal/moon/shop"))[1]["users"] == {"requests": 1, "failures": 1}
+    assert (await control("GET", "/stats/shop"))[0] == 400

@@ -60,7 +60,7 @@ async def serve(addresses: dict[str, str], tmp_path: Path) -> int:
         client = run_v2.ServicesAsyncClient(transport=ServicesGrpcAsyncIOTransport(channel=channel))
         began = await client.create_service(parent=PARENT, service=run_v2.Service(template=template), service_id="shop")
         await began.result()
-    return int((tmp_path / "logs" / "shop-1-0.log").read_text())
+    return int((tmp_path / "logs" / "rehearsal" / "laptop" / "shop-1-0.log").read_text())
 
 
 def alive(pid: int) -> bool:
