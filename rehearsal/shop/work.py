@@ -22,9 +22,9 @@ class PriceCacheError(RuntimeError):
 class Work:
     """Does what a request needs; remembers of past requests what this version remembers."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, seed: int | None = None) -> None:
         self._settings = settings
-        self._random = random.Random()  # noqa: S311  timing, not secrets
+        self._random = random.Random(seed)  # noqa: S311  timing, not secrets
         self._customers: set[str] = set()
         self._leaked: list[bytes] = []
 
@@ -34,11 +34,15 @@ class Work:
         `customer` is the session that a returning customer brought.
         """
         fault = self._settings.fault
-        await asyncio.sleep(self._random.lognormvariate(math.log(self._median_s()), _SPREAD))
+        await asyncio.sleep(self.length_s())
         if fault is Fault.LEAK and len(self._leaked) < _LEAK_MAX:
             self._leaked.append(self._random.randbytes(_LEAK_BYTES))
         if fault is Fault.ERRORS:
             self._look_up_price(customer)
+
+    def length_s(self) -> float:
+        """Return how long the next request takes, in seconds; a few take much longer than most."""
+        return self._random.lognormvariate(math.log(self._median_s()), _SPREAD)
 
     def _median_s(self) -> float:
         median_s = self._settings.work_ms / 1000
