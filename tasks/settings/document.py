@@ -68,6 +68,8 @@ def parse(text: str) -> Document:
     """Read a text; NotYaml when it cannot be read at all."""
     yaml = YAML(typ="safe", pure=True)
     yaml.max_depth = _DEEPEST
+    # An anchor may be used again; the warning would quote the text, and whatever secret is in it.
+    yaml.composer.warn_double_anchors = False
     try:
         root = yaml.compose(text)
     except YAMLError as problem:

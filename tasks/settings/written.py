@@ -105,6 +105,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def secret_reference(value: Any) -> Any:
+    """Refuse anything but a mapping that names one place; the value itself is in no error."""
     if isinstance(value, dict):
         if len(value.keys() & {"env", "prefect"}) == 2:
             raise PydanticCustomError("secret_twice", "both env and prefect; a secret is in one place")

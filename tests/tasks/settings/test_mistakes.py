@@ -214,6 +214,10 @@ def test_merged_and_aliased_pieces_are_read_in_place_and_what_is_written_beside_
     assert (staging.place.settings["project"], staging.place.settings["service"]) == ("acme-shop", "shop-staging")
 
 
+def test_an_anchor_may_be_used_again_without_a_word(mistakes: Mistakes, good: str) -> None:
+    assert mistakes(good.replace("- name: up", "- name: &x up").replace("service: shop", "service: &x shop")) == []
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_whatever_is_done_to_a_file_its_mistakes_stand_inside_it_and_nothing_is_raised(
     seed: int, mistakes: Mistakes, good: str

@@ -113,3 +113,30 @@ def test_a_secret_that_is_not_there_is_named_but_a_secret_that_is_does_not_print
     with pytest.raises(ConfigError, match="the environment variable TOKEN is not set"):
         asyncio.run(_resolved(SecretRef(env="TOKEN"), {"TOKEN": ""}))
     assert "geheim" not in repr(asyncio.run(resolve_secret(SecretRef(env="TOKEN"), {"TOKEN": "geheim"})))
+
+
+@pytest.mark.campaign
+def test_a_secret_is_read_from_its_block_in_prefect_and_a_missing_one_is_named() -> None:
+    code = """
+import asyncio
+from prefect.blocks.system import Secret
+from prefect.testing.utilities import prefect_test_harness
+from surefoot.errors import ConfigError
+from surefoot.service import SecretRef
+from tasks.settings import resolve_secret
+
+async def go():
+    await Secret(value="geheim").save("slack-token")
+    print((await resolve_secret(SecretRef(prefect="slack-token"))).get_secret_value())
+    try:
+        await resolve_secret(SecretRef(prefect="none"))
+    except ConfigError as problem:
+        print(problem)
+
+with prefect_test_harness(server_startup_timeout=60):
+    asyncio.run(go())
+"""
+    run = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    said = run.stdout.splitlines()
+    assert said[0] == "geheim"
+    assert said[1].startswith("there is no Prefect secret block named none; create it in the Prefect UI")
