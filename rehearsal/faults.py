@@ -35,10 +35,11 @@ class Aim:
 class ApiFault(Aim):
     """What happens to a call of the Cloud Run API (`UpdateService`, `GetOperation`, …).
 
-    It waits `delay_s` seconds; a `writer` then changes the service under its own identity (its traffic becomes
-    `writer_traffic`, or else an annotation changes); then the call is refused with `code`, asking to come back after
-    `retry_after_s` if given. With `lost` it is carried out first and only its reply is refused. With `inside` the
-    refusal is the operation's error, not the call's.
+    First a `writer` changes the service under its own identity: its traffic becomes `writer_traffic`, or else an
+    annotation changes. Then it waits `delay_s` seconds. Then the call is refused with `code`, asking to come back after
+    `retry_after_s` if given; `OK` carries it out. With `lost` it was carried out before the wait, and only its reply is
+    refused. With `inside` the refusal is the operation's error, not the call's. With `stale` a `GetService` shows the
+    service as it was before its last write.
     """
 
     code: str = "OK"
@@ -47,6 +48,7 @@ class ApiFault(Aim):
     retry_after_s: float | None = None
     lost: bool = False
     inside: bool = False
+    stale: bool = False
     writer: str = ""
     writer_traffic: dict[str, int] | None = None
 
@@ -60,6 +62,8 @@ class ApiFault(Aim):
             raise ValueError("lost and inside need a code: the error that takes the reply's place")
         if self.inside and self.method not in WRITES:
             raise ValueError(f"inside needs a method that answers with an operation: {', '.join(WRITES)}")
+        if self.stale and (self.method != "GetService" or self.code != "OK"):
+            raise ValueError("stale is for GetService alone, and without a code")
         if self.writer_traffic is not None and (not self.writer or sum(self.writer_traffic.values()) != 100):
             raise ValueError("writer_traffic needs a writer, and percents that total 100")
 

@@ -68,12 +68,17 @@ class CloudRun:
             check_unique(deployed, service.template)
         if request.validate_only:
             return self._validated(service)
-        deployed.service = service
+        deployed.before, deployed.service = deployed.service, service
         return self._accept(deployed, caller, template_changed=template_changed)
 
     async def get_service(self, request: run_v2.GetServiceRequest, _caller: str) -> run_v2.Service:
         """Return a service."""
         return self._deployed(request.name).service
+
+    def before_last_write(self, name: str) -> run_v2.Service:
+        """Return a service as it was before its last update, which is what a stale read shows."""
+        deployed = self._deployed(name)
+        return deployed.before or deployed.service
 
     async def list_services(self, request: run_v2.ListServicesRequest, _caller: str) -> run_v2.ListServicesResponse:
         """Return the services of a location."""

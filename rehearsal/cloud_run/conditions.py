@@ -1,5 +1,6 @@
 """What the platform reports about a resource: conditions, with the reason of a failure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -46,6 +47,15 @@ def of_revision(kind: str, health: Health) -> run_v2.Condition:
     if health.code is StatusCode.NOT_FOUND:
         return _condition(kind, health, reason=_Reason.CONTAINER_MISSING)
     return _condition(kind, health, revision_reason=_RevisionReason.HEALTH_CHECK_CONTAINER_ERROR)
+
+
+def kept(before: Iterable[run_v2.Condition], *now: run_v2.Condition) -> list[run_v2.Condition]:
+    """Return the conditions of now, each with the time of its last transition: unchanged ones keep theirs."""
+    known = {(one.type_, one.state): one.last_transition_time for one in before}
+    for condition in now:
+        key = (condition.type_, condition.state)
+        condition.last_transition_time = known.get(key, condition.last_transition_time)
+    return list(now)
 
 
 def active(*, addressed: bool) -> run_v2.Condition:

@@ -25,6 +25,7 @@ class Deployed:
     service: run_v2.Service
     address: Splitter
     platform: Platform
+    before: run_v2.Service | None = None
     revisions: dict[str, run_v2.Revision] = field(default_factory=dict)
     health: dict[str, Health] = field(default_factory=dict)
     previews: dict[str, Splitter] = field(default_factory=dict)
@@ -63,20 +64,23 @@ class Deployed:
         """Bring `reconciling` and all conditions up to what is known."""
         configuration = self.health.get(short(self.service.latest_created_revision), RECONCILING)
         self.service.reconciling = self.under_way > 0
-        self.service.terminal_condition = conditions.of_service("Ready", _worst(configuration, self.routes))
-        self.service.conditions = [
+        told = (self.service.terminal_condition, *self.service.conditions)
+        self.service.terminal_condition, *self.service.conditions = conditions.kept(
+            told,
+            conditions.of_service("Ready", _worst(configuration, self.routes)),
             conditions.of_service("RoutesReady", self.routes),
             conditions.of_service("ConfigurationsReady", configuration),
-        ]
+        )
         addressed = self.addressed()
         for name, revision in self.revisions.items():
             health = self.health[name]
             revision.reconciling = health.state == State.CONDITION_RECONCILING
-            revision.conditions = [
+            revision.conditions = conditions.kept(
+                revision.conditions,
                 conditions.of_revision("Ready", health),
                 conditions.of_revision("ContainerHealthy", health),
                 conditions.active(addressed=name in addressed),
-            ]
+            )
 
     def status_of(self, target: run_v2.TrafficTarget) -> run_v2.TrafficTargetStatus:
         """Return a target as it is reported once it is true, with the address of its tag."""

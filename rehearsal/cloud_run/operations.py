@@ -21,6 +21,7 @@ class Operations:
     """All operations of the process, by name."""
 
     _by_name: dict[str, Operation] = field(default_factory=dict)
+    _about: dict[str, str] = field(default_factory=dict)
     _done: dict[str, asyncio.Event] = field(default_factory=dict)
 
     def begin(self, parent: str, resource: Resource) -> Operation:
@@ -28,6 +29,7 @@ class Operations:
         operation = Operation(name=f"{parent}/operations/{uuid.uuid4()}")
         _pack(operation.metadata, resource)
         self._by_name[operation.name] = operation
+        self._about[operation.name] = resource.name
         self._done[operation.name] = asyncio.Event()
         return operation
 
@@ -48,6 +50,10 @@ class Operations:
         if name not in self._by_name:
             raise Refusal(StatusCode.NOT_FOUND, f"Operation '{name}' does not exist.")
         return self._by_name[name]
+
+    def about(self, name: str) -> str:
+        """Return the name of what an operation is about; any other name is its own answer."""
+        return self._about.get(name, name)
 
     def list(self, parent: str) -> ListOperationsResponse:
         """Return the operations of a location, oldest first."""

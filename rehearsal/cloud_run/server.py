@@ -82,10 +82,12 @@ class Front:
         began, at = time.perf_counter(), datetime.now(UTC)
         caller = str(dict(context.invocation_metadata() or ()).get(CALLER_KEY, DEFAULT_CALLER))
         resource = _resource(request)
-        fault = self.faults.take(method, resource)
-        code = StatusCode.OK
+        fault = self.faults.take(method, f"{self._service_of(resource)} {resource}")
+        code = StatusCode.UNKNOWN
         try:
-            return await (verb(request, caller) if fault is None else self._faulted(fault, verb, request, caller))
+            reply = await (verb(request, caller) if fault is None else self._faulted(fault, verb, request, caller))
+            code = StatusCode.OK
+            return reply  # noqa: TRY300  the journal below needs to know
         except Refusal as refusal:
             code = refusal.code
             trailer = (("grpc-status-details-bin", refusal.status().SerializeToString()),)
@@ -98,15 +100,17 @@ class Front:
             self.journal.record(Call(at, method, resource, code.name, took_s, caller, fault is not None))
 
     async def _faulted(self, fault: ApiFault, verb: Verb, request: Any, caller: str) -> Any:
-        await asyncio.sleep(fault.delay_s)
         if fault.writer:
             await self._meddle(fault, self._service_of(_resource(request)))
+        if fault.lost:
+            await verb(request, caller)
+        await asyncio.sleep(fault.delay_s)
+        if fault.stale:
+            return self.cloud.before_last_write(_resource(request))
         if fault.status is StatusCode.OK:
             return await verb(request, caller)
         details = [] if fault.retry_after_s is None else [retry_info(fault.retry_after_s)]
         refusal = Refusal(fault.status, fault.message or f"Rehearsed fault: {fault.code}.", details)
-        if fault.lost:
-            await verb(request, caller)
         if fault.inside:
             return self._failing(refusal, self._service_of(_resource(request)))
         raise refusal
@@ -126,11 +130,7 @@ class Front:
 
     def _service_of(self, resource: str) -> str:
         """Return the service that a call is about, be it by one of its revisions or operations."""
-        if "/operations/" not in resource:
-            return resource.partition("/revisions")[0]
-        service = run_v2.Service.pb()()
-        self.cloud.operations.get(resource).metadata.Unpack(service)
-        return str(service.name)
+        return self.cloud.operations.about(resource).partition("/revisions")[0]
 
     async def _meddle(self, fault: ApiFault, name: str) -> None:
         """Let somebody else write to a service: move its traffic, or leave a mark."""

@@ -2,6 +2,9 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 import pytest
 from google.api_core import exceptions
@@ -10,6 +13,32 @@ from rehearsed import NAME, PARENT, share, template
 
 State = run_v2.Condition.State
 pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class Crowd:
+    """Four users who ask without a pause; a failure is counted like any other answer."""
+
+    url: str
+    answers: Counter[str] = field(default_factory=Counter)
+
+    @asynccontextmanager
+    async def visiting(self, browser) -> AsyncIterator[None]:
+        visits = [asyncio.ensure_future(self._visit(browser)) for _ in range(4)]
+        try:
+            yield
+        finally:
+            for visit in visits:
+                visit.cancel()
+            await asyncio.gather(*visits, return_exceptions=True)
+
+    async def _visit(self, browser) -> None:
+        while True:
+            try:
+                async with browser.get(self.url) as answer:
+                    self.answers[await answer.text()] += 1
+            except OSError as problem:
+                self.answers[repr(problem)] += 1
 
 
 async def staged(laptop) -> run_v2.Service:
@@ -98,6 +127,25 @@ async def test_traffic_is_what_was_asked_for_and_traffic_statuses_what_is_true_b
     assert [(status.revision, status.percent) for status in after.traffic_statuses] == [("shop-better", 100)]
     assert after.observed_generation == after.generation
     assert not after.reconciling
+
+
+async def test_no_request_fails_while_traffic_moves_back_and_forth_twenty_times(laptop):
+    service = await staged(laptop)
+    users = Crowd(service.uri)
+    async with users.visiting(laptop.browser):
+        for turn in range(20):
+            percent = (turn % 5) * 25
+            await laptop.update("traffic", traffic=[share("shop-good", 100 - percent), share("shop-better", percent)])
+    assert users.answers.keys() == {"shop-good", "shop-better"}
+    assert sum(users.answers.values()) > 200
+
+
+async def test_a_condition_keeps_the_time_of_its_last_change(laptop):
+    before = await laptop.create()
+    after = await laptop.update("description", description="x")
+    assert after.conditions[1].type_ == "ConfigurationsReady"
+    assert after.conditions[1] == before.conditions[1]
+    assert after.conditions[0].last_transition_time > before.conditions[0].last_transition_time
 
 
 async def test_the_latest_revision_takes_all_users_as_soon_as_it_is_ready(laptop):

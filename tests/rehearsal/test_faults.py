@@ -108,6 +108,34 @@ async def test_somebody_else_writes_while_an_operation_is_polled(laptop):
     assert (await laptop.told()).last_modifier == "ben@example.com"
 
 
+async def test_a_fault_of_one_service_hits_what_is_asked_about_its_operations(laptop):
+    await laptop.create()
+    began = await laptop.write("description", description="x")
+    arm(laptop, method="GetOperation", code="NOT_FOUND", resource="/services/cart")
+    arm(laptop, method="GetOperation", code="UNAVAILABLE", resource="/services/shop")
+    with pytest.raises(exceptions.ServiceUnavailable):
+        await laptop.services.get_operation({"name": began.operation.name})
+
+
+async def test_a_stale_read_shows_the_service_as_it_was_before_its_last_write(laptop):
+    before = await laptop.create()
+    after = await laptop.update("description", description="x")
+    arm(laptop, method="GetService", stale=True)
+    assert await laptop.told() == before
+    assert await laptop.told() == after
+
+
+async def test_a_caller_that_gives_up_may_have_been_obeyed(laptop):
+    await laptop.create()
+    arm(laptop, method="UpdateService", code="UNAVAILABLE", lost=True, delay_s=60)
+    request = run_v2.UpdateServiceRequest(
+        service=run_v2.Service(name=NAME, description="x"), update_mask={"paths": ["description"]}
+    )
+    with pytest.raises(exceptions.DeadlineExceeded):
+        await laptop.services.update_service(request, timeout=0.3)
+    assert (await laptop.told()).description == "x"
+
+
 @pytest.mark.parametrize("lost", [False, True])
 async def test_an_operation_may_fail_inside_with_its_write_carried_out_or_not(laptop, lost):
     await laptop.create()
@@ -155,6 +183,7 @@ async def test_the_journal_tells_every_call_with_what_it_answered_and_to_whom(la
         ({"delay_s": -1}, "negative"),
         ({"lost": True}, "need a code"),
         ({"inside": True, "code": "INTERNAL", "method": "GetService"}, "answers with an operation"),
+        ({"stale": True, "method": "UpdateService"}, "GetService alone"),
         ({"writer_traffic": {"a": 100}}, "needs a writer"),
         ({"writer": "ben", "writer_traffic": {"a": 99}}, "total 100"),
     ],
