@@ -72,7 +72,7 @@ class Splitter:
         )
         loop = asyncio.get_running_loop()
         splitter._server = await loop.create_server(lambda: ClientConnection(splitter), _HOST, port, backlog=1024)
-        splitter._end_overdue()
+        splitter._look_over()
         return splitter
 
     @property
@@ -162,9 +162,10 @@ class Splitter:
         """Tell those who drain that a request has ended."""
         self._ended.set()
 
-    def _end_overdue(self) -> None:
-        # One look over all, now and then: a timer for each request would cost more than the request's own bookkeeping.
+    def _look_over(self) -> None:
+        """End what takes too long, every second: a timer for each request would cost more than its bookkeeping."""
+        self.pool.tidy()
         for client in tuple(self.clients):
             if client.exchange is not None and client.exchange.seconds > self._timeout_s:
                 client.exchange.overdue(self._timeout_s)
-        self._sweep = asyncio.get_running_loop().call_later(min(1.0, self._timeout_s / 4), self._end_overdue)
+        self._sweep = asyncio.get_running_loop().call_later(min(1.0, self._timeout_s / 4), self._look_over)

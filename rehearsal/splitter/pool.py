@@ -131,6 +131,13 @@ class Pool:
         connection.idle_since = time.monotonic()
         self._idle.setdefault(connection.backend, []).append(connection)
 
+    def tidy(self) -> None:
+        """Close the connections that have been idle for too long."""
+        for idle in self._idle.values():
+            for connection in [old for old in idle if not old.usable]:
+                idle.remove(connection)
+                connection.abort()
+
     def keep(self, backends: set[Backend]) -> None:
         """Close idle connections to all but these backends, now and as they are given back."""
         self._welcome = backends

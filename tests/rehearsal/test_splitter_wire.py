@@ -1,6 +1,7 @@
 """The splitter byte by byte: with clients and backends that no library would be."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -8,7 +9,7 @@ import pytest
 import uvloop
 
 from rehearsal.backend import Backend, Backends
-from rehearsal.splitter import Splitter
+from rehearsal.splitter import Fault, Splitter
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -461,5 +462,133 @@ def test_a_tunnel_ends_when_the_backend_ends_it(run):
             assert answer.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
             assert answer.endswith(b"\r\n\r\nhello you")
             assert splitter.counts("a").codes == {101: 1}
+
+    run(story())
+
+
+def test_in_a_tunnel_one_side_may_stop_and_still_hear_the_other(run):
+    async def last_word(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n")
+        said = await reader.read()
+        writer.write(b"you said " + said)
+
+    async def story():
+        async with before(last_word) as splitter, client(splitter) as (reader, writer):
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"bye")
+            writer.write_eof()
+            assert await reader.read() == b"you said bye"
+
+    run(story())
+
+
+def test_a_body_that_goes_wrong_under_an_answer_cuts_the_answer(run):
+    async def eager(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        await reader.read()
+
+    async def story():
+        async with before(eager) as splitter, client(splitter) as (reader, writer):
+            writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+            await reader.readuntil(b"half")
+            writer.write(b"nonsense\r\n")
+            with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+                await reader.readexactly(96)
+            assert splitter.counts("a").codes == {400: 1}
+
+    run(story())
+
+
+def test_a_big_body_waits_for_a_revision_that_is_slow_to_be_asked(run):
+    body = bytes(range(256)) * 20_000
+
+    async def receive(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readexactly(len(body)) == body
+        writer.write(OK)
+
+    async def story():
+        async with before(receive) as splitter, client(splitter) as (reader, writer):
+            splitter.fault("a", Fault(latency_s=0.05))
+            writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body))
+            writer.write(body)
+            assert (await reader.read()).endswith(b"\r\n\r\nok")
+            assert splitter.counts("a").bytes_in == len(body)
+
+    run(story())
+
+
+def test_a_connection_that_the_backend_closed_while_idle_is_not_used(run):
+    asked = []
+
+    async def once(reader, writer):
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(OK)
+
+    async def story():
+        async with before(once) as splitter, client(splitter) as (reader, writer):
+            for _ in range(3):
+                writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+                await reader.readuntil(b"\r\n\r\nok")
+                await asyncio.sleep(0.02)  # let the close arrive
+            assert splitter.counts("a").codes == {200: 3}
+
+    run(story())
+    assert len(asked) == 3
+
+
+class Storm:
+    """Clients that leave, dribble and send ahead; a backend that answers, cuts and stops midway."""
+
+    def __init__(self, seed: int) -> None:
+        self.luck = random.Random(seed)
+        self.sent = 0
+
+    async def backend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            mood = self.luck.randrange(10)
+            if mood == 0:
+                return
+            if mood == 1:
+                writer.write(OK[:-1])
+                return
+            if mood == 2:
+                writer.transport.abort()
+                return
+            if mood == 3:
+                await asyncio.sleep(0.01)
+            writer.write(OK)
+
+    async def visit(self, splitter: Splitter) -> None:
+        async with client(splitter) as (reader, writer):
+            for _ in range(self.luck.randrange(1, 6)):
+                writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                self.sent += 1
+                if self.luck.random() < 0.2:
+                    return
+                if self.luck.random() < 0.7 and not await reader.read(1000):
+                    return
+
+
+def test_after_a_storm_every_request_is_counted_and_nothing_is_left(run):
+    storm = Storm(5)
+
+    async def story():
+        async with before(storm.backend) as splitter:
+            ((backends, _),) = splitter.table.rows
+            for _ in range(60):
+                splitter.route([(backends, storm.luck.randrange(2))])
+                visits = (storm.visit(splitter) for _ in range(storm.luck.randrange(1, 12)))
+                await asyncio.gather(*visits, return_exceptions=True)
+            asked, unrouted = splitter.counts("a"), splitter.counts("")
+            while splitter.clients:  # noqa: ASYNC110  let their ends arrive
+                await asyncio.sleep(0.001)
+            assert asked.in_flight == unrouted.in_flight == 0
+            assert {*asked.codes} == {200, 499, 502}
+            assert {*unrouted.codes} == {503}
+            assert 300 < asked.requests + unrouted.requests <= storm.sent
 
     run(story())
