@@ -49,6 +49,20 @@ def find(connection: Connection, key: str, release_id: str) -> Asked | None:
     return None if row is None else _asked(row)
 
 
+def of_run(connection: Connection, key: str, run_id: str) -> Asked | None:
+    """Return what a run asked for in a place."""
+    mine = (releases.c.key == key) & (releases.c.run_id == run_id)
+    row = connection.execute(select(releases).where(mine).order_by(releases.c.seq.desc())).first()
+    return None if row is None else _asked(row)
+
+
+def with_image(connection: Connection, key: str, image: str) -> Asked | None:
+    """Return what was last asked for in a place with an image (`repository@sha256:…`), the verified one first."""
+    order = (releases.c.verified_at.is_(None), releases.c.seq.desc())
+    rows = connection.execute(select(releases).where(releases.c.key == key).order_by(*order))
+    return next((found for row in rows if str((found := _asked(row)).release.image) == image), None)
+
+
 def verify(connection: Connection, key: str, seq: int, evidence: Mapping[str, Any], now: datetime) -> None:
     """Write down that a release was verified in a place and what was seen; what is written first stays."""
     unproven = (releases.c.key == key) & (releases.c.seq == seq) & releases.c.verified_at.is_(None)

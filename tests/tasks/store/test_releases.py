@@ -68,3 +68,23 @@ def test_the_verified_one_is_found_before_a_later_unverified_one(store, now, rel
     store.run_here(releases.register, "shop/staging", release_of(), now, "run-2")
 
     assert store.run_here(releases.find, "shop/staging", release_of().id).seq == seq
+
+
+def test_what_a_run_asked_for_is_found_by_the_run(store, now, release_of):
+    store.run_here(releases.register, KEY, release_of(), now, "run-1")
+    store.run_here(releases.register, KEY, release_of("1.9.1", "77ab01c"), now, "run-2")
+
+    assert store.run_here(releases.of_run, KEY, "run-1").release == release_of()
+    assert store.run_here(releases.of_run, KEY, "run-3") is None
+    assert store.run_here(releases.of_run, "shop/staging", "run-1") is None
+
+
+def test_a_release_is_found_by_its_image_the_verified_one_first(store, now, release_of):
+    first, later = release_of(), release_of("1.9.1", "77ab01c")
+    seq = store.run_here(releases.register, KEY, first, now, "run-1")
+    store.run_here(releases.verify, KEY, seq, {}, now)
+    store.run_here(releases.register, KEY, later, now, "run-2")
+
+    assert first.image == later.image
+    assert store.run_here(releases.with_image, KEY, str(first.image)).release == first
+    assert store.run_here(releases.with_image, KEY, "europe/shop@sha256:" + "0" * 64) is None
