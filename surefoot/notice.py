@@ -246,8 +246,11 @@ def interfered(subject: Subject, now: datetime, percent: int, what: str) -> Noti
 def stage_failed(subject: Subject, now: datetime, reason: str) -> Notice:
     """The revision never became ready; no user has seen it."""
     thread = (f"{_time(now)} never became ready: {_line(reason)}",)
-    state = f"never became ready, users stay on {_previous(subject)}"
-    return _notice(subject, Kind.STAGE_FAILED, state, thread, (_line(reason),))
+    stay = f"users stay on {_previous(subject)}"
+    sections = (f"*It never became ready; {stay}. Nothing to do now.*", f"*Why*   {_line(reason)}")
+    text = f"{_release(subject)} never became ready in {_place(subject)}; {stay}"
+    page = Message(text, sections, _context(subject), f"Not ready: {subject.release.short} in {subject.environment}")
+    return _notice(subject, Kind.STAGE_FAILED, f"never became ready, {stay}", thread, (_line(reason),), page=page)
 
 
 def escaped(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, func, inspect, select, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from surefoot.errors import ConfigError, NotNow, SurefootError
 from tasks.store import schema
@@ -17,17 +17,12 @@ from tasks.store import schema
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_PATIENCE_S = 20
 # Any number will do as long as no other program takes the same lock in this database: "surefoot" on a telephone.
 _POSTGRES_LOCK = 78733668
-_POSTGRES_OPTIONS = (
-    f"-c lock_timeout={_PATIENCE_S * 1000} -c statement_timeout={_PATIENCE_S * 1000} "
-    f"-c idle_in_transaction_session_timeout={_PATIENCE_S * 1000} -c timezone=UTC"
-)
 
 
 class StoreUnavailable(SurefootError):
-    """The database did not answer, or somebody else held it for too long; what was asked may or may not be written."""
+    """The database did not answer in time, or has no tables; what was asked may or may not be written."""
 
 
 class Store:
@@ -41,12 +36,15 @@ class Store:
         self._engine = engine
 
     @classmethod
-    def open(cls, url: str) -> "Store":
-        """Open `sqlite:///path`, a bare path, or `postgresql://…`; nothing is asked of the database yet."""
+    def open(cls, url: str, patience_s: float = 10.0) -> "Store":
+        """Open `sqlite:///path`, a bare path, or `postgresql://…`; nothing is asked of the database yet.
+
+        `patience_s` is how long anything waits for others before it is StoreUnavailable.
+        """
         where = _address(url)
         if where.get_backend_name() == "sqlite":
-            return cls(_sqlite(where))
-        return cls(_postgres(where))
+            return cls(_sqlite(where, patience_s))
+        return cls(_postgres(where, patience_s))
 
     def __str__(self) -> str:
         return self._engine.url.render_as_string(hide_password=True)
@@ -70,14 +68,17 @@ class Store:
                 if self._engine.dialect.name == "postgresql":
                     connection.execute(select(func.pg_advisory_xact_lock(_POSTGRES_LOCK)))
                 return work(connection, *args, **kwargs)
-        except OperationalError as problem:
+        except (OperationalError, ProgrammingError) as problem:
             raise StoreUnavailable(
-                f"the store {self} did not answer within {_PATIENCE_S} s or broke off: {_first_line(problem)}; "
-                "see that it runs and that SUREFOOT_STORE names it"
+                f"the store {self} could not be used: {_first_line(problem)}; see that it runs, that SUREFOOT_STORE "
+                "names it, and that its tables were made: surefoot up"
             ) from problem
 
     async def migrate(self) -> None:
-        """Bring the tables to this version; NotNow while a rollout is open and there is something to change."""
+        """Bring the tables to this version; NotNow while a rollout is open and there is something to change.
+
+        ConfigError when a newer Surefoot has been here.
+        """
         await self.run(_migrate)
 
     async def close(self) -> None:
@@ -97,12 +98,12 @@ def _address(url: str) -> URL:
     return where
 
 
-def _sqlite(where: URL) -> Engine:
+def _sqlite(where: URL, patience_s: float) -> Engine:
     path = Path(where.database or "").expanduser()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Made by us before SQLite would, so that no moment exists in which others may read it.
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    engine = create_engine(where.set(database=str(path)), poolclass=NullPool, connect_args={"timeout": _PATIENCE_S})
+    engine = create_engine(where.set(database=str(path)), poolclass=NullPool, connect_args={"timeout": patience_s})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     return engine
@@ -115,13 +116,20 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
 
 
-def _postgres(where: URL) -> Engine:
+def _postgres(where: URL, patience_s: float) -> Engine:
+    patience_ms = round(patience_s * 1000)
+    limits = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
     return create_engine(
         where.set(drivername="postgresql+psycopg"),
         pool_size=2,
         pool_pre_ping=True,
-        pool_timeout=_PATIENCE_S,
-        connect_args={"options": _POSTGRES_OPTIONS, "connect_timeout": 10},
+        pool_timeout=patience_s,
+        connect_args={
+            "options": " ".join(f"-c {limit}={patience_ms}" for limit in limits),
+            "connect_timeout": 5,
+            "keepalives_idle": 5,
+            "tcp_user_timeout": patience_ms,  # a network that went silent is not waited for
+        },
     )
 
 
@@ -129,6 +137,11 @@ def _migrate(connection: Connection) -> None:
     found = _version(connection)
     if found == schema.VERSION:
         return
+    if found > schema.VERSION:
+        raise ConfigError(
+            f"the store is at version {found}, this Surefoot knows {schema.VERSION}: "
+            "a newer one wrote it; update this one"
+        )
     if found and (still := connection.scalar(text("SELECT key FROM rollouts WHERE ended_at IS NULL"))):
         raise NotNow(
             f"the store is at version {found}, this Surefoot needs {schema.VERSION}, and a rollout on {still} is open; "

@@ -51,7 +51,7 @@ class Messenger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """How many were sent now, how many still wait, from when on it is worth trying again, and what stood in the way."""
+    """How many were sent now, how many still wait (1 when nobody can tell), from when on to try again, and why."""
 
     sent: int
     waiting: int
@@ -80,10 +80,9 @@ async def deliver(store: Store, messenger: Messenger, channel: str, clock: Clock
         finally:
             await store.run(lease.release, held)
         waiting, next_at = await store.run(outbox.backlog, channel)
-    except HeldBy:
-        return Delivered(0, 1, clock() + _SOON, "somebody else is sending right now")
     except Exception as error:  # telling people never breaks the work
-        _log.warning("notices for %s are kept: %s", channel, error)
+        level = logging.INFO if isinstance(error, HeldBy) else logging.WARNING
+        _log.log(level, "notices for %s are kept: %s", channel, error)
         return Delivered(0, 1, clock() + _SOON, str(error))
     return Delivered(sent, waiting, next_at, problem)
 

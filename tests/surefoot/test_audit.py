@@ -1,6 +1,7 @@
 """The hash chain."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
@@ -40,6 +41,7 @@ def test_times_and_values_are_written_so_that_zones_do_not_matter():
 
     assert canonical({"at": noon}) == canonical({"at": elsewhere}) == b'{"at":"2026-03-02T12:00:00+00:00"}'
     assert canonical({"traffic": Traffic.all_on("a")}) == b'{"traffic":{"shares":[["a",100]]}}'
+    assert canonical({"settings": MappingProxyType({"a": 1})}) == b'{"settings":{"a":1}}'
 
 
 @pytest.mark.parametrize(("value", "error"), [(float("nan"), ValueError), (object(), TypeError), ({1, 2}, TypeError)])

@@ -67,13 +67,16 @@ def test_every_event_has_its_notice_and_all_share_one_message():
 def test_only_what_somebody_has_to_see_now_is_posted_in_the_channel():
     paged = {each.kind for each in every_notice() if each.page}
 
-    assert paged == {Kind.ASKED, Kind.PUT_BACK, Kind.NOT_PUT_BACK, Kind.STRANDED, Kind.INTERFERED}
+    assert paged == {
+        Kind.ASKED, Kind.PUT_BACK, Kind.NOT_PUT_BACK, Kind.STRANDED, Kind.INTERFERED, Kind.STAGE_FAILED
+    }  # fmt: skip
 
 
-def test_a_page_calls_the_person_it_is_for_and_the_edited_message_calls_nobody():
+def test_a_page_calls_somebody_where_there_is_something_to_do_and_the_edited_message_never_does():
     for each in every_notice():
         assert "<@U1>" not in "".join(each.message.sections)
-        assert each.page is None or "<@U1>" in each.page.sections[0]
+        if each.page:
+            assert ("<@U1>" in each.page.sections[0]) is (each.kind is not Kind.STAGE_FAILED)
 
 
 def test_a_release_on_its_way_looks_as_it_should():
@@ -81,10 +84,14 @@ def test_a_release_on_its_way_looks_as_it_should():
 
     assert told.message.text == "shop 1.9.0 → production: at 25 %, all well so far"
     assert told.message.sections == (
-        ":large_yellow_circle: *shop 1.9.0 → production*   at *25 %*, all well so far\n"
-        "_Cart keeps its order_ by Ana and 1 more",
-        "✓ 5 %  →  *● 25 %*  →  ○ 50 %  →  ○ 100 %\n"
-        "errors 0.22 % vs 0.19 % · next move about <!date^1772452980^{time}|12:03 UTC>",
+        (
+            ":large_yellow_circle: *shop 1.9.0 → production*   at *25 %*, all well so far\n"
+            "_Cart keeps its order_ by Ana and 1 more"
+        ),
+        (
+            "✓ 5 %  →  *● 25 %*  →  ○ 50 %  →  ○ 100 %\n"
+            "errors 0.22 % vs 0.19 % · next move about <!date^1772452980^{time}|12:03 UTC>"
+        ),
     )
     assert told.message.context == (
         "<http://run/1|Run>", "<http://compare/1|2 commits>", "approved by ana 14:02", "plan a41f02c9"
@@ -102,11 +109,15 @@ def test_what_was_put_back_says_why_what_it_cost_how_long_it_took_and_how_to_try
     assert told.page.header == "Put back: shop 1.9.0 in production"
     assert told.page.text == "PUT BACK shop 1.9.0 in production. Users are on 1.8.2. Nothing to do now."
     assert told.page.sections == (
-        "*Users are on 1.8.2 again since <!date^1772452980^{time_secs}|12:03:00 UTC>, seen by probes. "
-        "Nothing to do now.* <@U1>",
+        (
+            "*Users are on 1.8.2 again since <!date^1772452980^{time_secs}|12:03:00 UTC>, seen by probes. "
+            "Nothing to do now.* <@U1>"
+        ),
         "*Why*   at 25 %, errors 196 of 4,071 (4.8 %) vs 23 of 12,205 (0.19 %)\n194 of the 196: POST /cart/items → 500",
-        "*Cost*  about 188 requests failed because of it, over 4 min 18 s\n"
-        "*Took*  3.4 s from the verdict to 100 % on 1.8.2",
+        (
+            "*Cost*  about 188 requests failed because of it, over 4 min 18 s\n"
+            "*Took*  3.4 s from the verdict to 100 % on 1.8.2"
+        ),
     )
     assert "<http://logs/1|The logs of that moment>" in told.page.context
     assert told.thread[-1] == "To try 1.9.0 again: `surefoot deploy shop production --image shop@sha256:9f3c`"

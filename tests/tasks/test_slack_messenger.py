@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from aiohttp import web
@@ -189,6 +190,8 @@ def test_editing_what_is_not_there_is_told_apart():
         {"text": "sign in", "content_type": "text/plain"},
         {"text": "{", "content_type": "application/json"},
         {"text": "[]", "content_type": "application/json"},
+        {"text": "[1]", "content_type": "application/json"},
+        {"body": b"packed", "content_type": "application/gzip"},
         {"text": "bad gateway", "content_type": "text/html", "status": 502},
     ],
 )
@@ -253,6 +256,10 @@ def test_empty_sections_are_left_out_since_slack_refuses_them():
     assert [block.to_dict()["type"] for block in blocks(Message("x", ("", "y")))] == ["section"]
 
 
+def _identity(moment):
+    return moment
+
+
 FAULTS = [
     {"status": 429, "retry_after_s": 1},
     {"status": 500},
@@ -281,14 +288,11 @@ def test_any_fault_at_any_call_loses_nothing_doubles_nothing_and_keeps_the_order
         store = Store.open(str(tmp_path / "store.db"))
         await store.migrate()
         workspace.faults.add(SlackFault(method=method, after=after, **fault))
-        passed = now
-        for each in told:
-            await store.run(outbox.enqueue, channel.id, each, passed)
-            await deliver(store, slack, channel.id, lambda: passed)
-            passed += timedelta(seconds=2)
-        for _ in range(3):
-            left = await deliver(store, slack, channel.id, lambda: passed)
-            passed += timedelta(seconds=10)
+        for number, each in enumerate((*told, None, None, None)):
+            moment = now + timedelta(seconds=10 * number)
+            if each:
+                await store.run(outbox.enqueue, channel.id, each, moment)
+            left = await deliver(store, slack, channel.id, partial(_identity, moment))
         return left, channel
 
     left, channel = played(story)

@@ -73,7 +73,8 @@ def postgres():
             check=True, capture_output=True, cwd=folder,
         )  # fmt: skip
         settings = [
-            "-c", "listen_addresses=127.0.0.1", "-c", f"port={port}", "-c", "unix_socket_directories=", "-c", "fsync=off"
+            "-c", "listen_addresses=127.0.0.1", "-c", f"port={port}",
+            "-c", "unix_socket_directories=", "-c", "fsync=off",
         ]  # fmt: skip
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(

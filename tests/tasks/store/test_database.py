@@ -74,6 +74,59 @@ def test_tables_are_not_changed_under_an_open_rollout(store, attempt_of):
         asyncio.run(store.migrate())
 
 
+def test_a_store_that_a_newer_surefoot_wrote_is_refused(store):
+    store.run_here(lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+
+    with pytest.raises(ConfigError, match=r"9999.*knows 0001.*update this one"):
+        asyncio.run(store.migrate())
+
+
+def test_a_store_without_tables_says_so(empty_url):
+    store = Store.open(empty_url)
+
+    with pytest.raises(StoreUnavailable, match=r"ledger.*surefoot up"):
+        store.run_here(ledger.head)
+    asyncio.run(store.close())
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_connection_that_postgresql_has_dropped_is_replaced(store, url):
+    mine = store.run_here(lambda connection: connection.scalar(text("SELECT pg_backend_pid()")))
+    other = Store.open(url)
+    other.run_here(lambda connection: connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": mine}))
+    asyncio.run(other.close())
+
+    assert store.run_here(ledger.head).size == 0
+
+
+def test_who_holds_the_store_for_too_long_is_not_waited_for_for_ever(url):
+    holder, waiter, inside, done = (
+        Store.open(url),
+        Store.open(url, patience_s=0.2),
+        threading.Event(),
+        threading.Event(),
+    )
+
+    def hold(_connection):
+        inside.set()
+        assert done.wait(30)
+
+    async def story():
+        holding = asyncio.ensure_future(holder.run(hold))
+        try:
+            assert await asyncio.to_thread(inside.wait, 10)
+            with pytest.raises(StoreUnavailable):
+                await waiter.run(ledger.head)
+        finally:
+            done.set()
+            await holding
+            await holder.close()
+            await waiter.close()
+
+    asyncio.run(story())
+
+
 def test_tables_that_are_right_may_be_migrated_under_an_open_rollout(store, attempt_of):
     store.run_here(rollouts.begin, attempt_of())
 

@@ -31,7 +31,7 @@ class Clock:
 
 @dataclass
 class Board:
-    """A channel in memory. `trouble` is raised by the next calls, one each; `lost` calls are carried out all the same."""
+    """A channel in memory. `trouble` is raised by the next calls, one each; with `lost` they are carried out first."""
 
     posts: dict = field(default_factory=dict)
     keys: dict = field(default_factory=dict)

@@ -122,6 +122,11 @@ def test_what_is_not_a_number_is_refused_and_nothing_is_written(store, now):
     assert store.run_here(ledger.head).size == 0
 
 
+def test_a_time_without_a_zone_is_refused(store, now):
+    with pytest.raises(ValueError, match="no time zone"):
+        store.run_here(ledger.append, "seen", KEY, {}, now.replace(tzinfo=None))
+
+
 def test_many_who_write_at_once_make_one_chain(store, now):
     async def crowd():
         writing = (store.run(ledger.append, "seen", KEY, {"number": number}, now) for number in range(40))

@@ -13,7 +13,9 @@ BEGIN SELECT RAISE(ABORT, 'the ledger is only ever added to'); END
 _APPEND_ONLY_POSTGRES = (
     """
 CREATE FUNCTION ledger_refuses() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN RAISE EXCEPTION 'the ledger is only ever added to'; END $$
+$$ BEGIN
+  RAISE EXCEPTION 'the ledger is only ever added to' USING ERRCODE = 'integrity_constraint_violation';
+END $$
 """,
     """
 CREATE TRIGGER ledger_change_refused BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger
