@@ -1,0 +1,110 @@
+"""The rehearsal as a child process, the shop on it, and its users."""
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from commands.engine import child
+from rehearsal.catalogue import SAMPLE, Catalogue
+from surefoot.errors import Unavailable
+
+REPOSITORY = "registry.rehearsal/shop"
+TOKEN = "xoxb-rehearsal"  # noqa: S105 (the stand-in's, good for nothing else)
+CHANNEL = "shop-releases"
+_SAMPLE_SERVICE = Path(__file__).parent.parent / "rehearsal" / "shop.yaml"
+_START_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Where a running rehearsal is."""
+
+    grpc: str
+    control: str
+    slack: str
+    slack_page: str
+
+    async def stats(self, service: str) -> dict[str, tuple[int, int]]:
+        """Return (requests, failed requests) of users at the public address, by revision, counted at the splitter."""
+        import aiohttp  # noqa: PLC0415 (--help does without)
+
+        async with aiohttp.ClientSession() as http, http.get(f"{self.control}/stats/{service}") as answer:
+            found: dict[str, Any] = await answer.json()
+        seen = {name: each.get("public", {}) for name, each in found["revisions"].items()}
+        return {name: (each.get("requests", 0), each.get("failures", 0)) for name, each in seen.items()}
+
+
+def image(version: str) -> str:
+    """Return the shop's image of a version, by digest."""
+    return f"{REPOSITORY}@{Catalogue.load(SAMPLE).digest(f'{REPOSITORY}:{version}')}"
+
+
+def free_port(wanted: int) -> int:
+    """Return the port that is wanted, or a free one where somebody has it."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise Unavailable("no free port on 127.0.0.1")
+
+
+@asynccontextmanager
+async def rehearsed(folder: Path, environ: Mapping[str, str] = os.environ) -> AsyncIterator[Cloud]:
+    """Run the rehearsal while the block runs, with shop 1.0.0 serving in staging and production."""
+    announce, log = folder / "addresses.json", folder / "rehearsal.log"
+    arguments = ["--state", str(folder / "cloud"), "--announce", str(announce), "--channel", CHANNEL]
+    arguments += ["--public", f"shop={free_port(8800)}", "--public", f"shop-staging={free_port(8801)}"]
+    async with child(arguments, {**environ, "REHEARSAL_SLACK_TOKEN": TOKEN}, log, module="rehearsal") as process:
+        for _ in range(int(_START_S * 20)):
+            if announce.exists() or process.returncode is not None:
+                break
+            await asyncio.sleep(0.05)
+        if not announce.exists():
+            last = "\n  ".join(log.read_text(errors="replace").splitlines()[-5:])
+            raise Unavailable(f"the rehearsal did not come up; the end of {log}:\n  {last}")
+        yield Cloud(**json.loads(announce.read_text()))
+
+
+async def seed(cloud: Cloud, version: str) -> dict[str, str]:
+    """Create the shop in staging and production, as a team would find it; return its addresses by service."""
+    import grpc  # noqa: PLC0415 (the cloud's client takes a second to load)
+    from google.cloud import run_v2  # noqa: PLC0415
+    from google.cloud.run_v2.services.services.transports import ServicesGrpcAsyncIOTransport  # noqa: PLC0415
+
+    found = {}
+    async with grpc.aio.insecure_channel(cloud.grpc.removeprefix("grpc://")) as channel:
+        client = run_v2.ServicesAsyncClient(transport=ServicesGrpcAsyncIOTransport(channel=channel))
+        for name in ("shop-staging", "shop"):
+            template = run_v2.RevisionTemplate(containers=[run_v2.Container(image=image(version))])
+            operation = await client.create_service(
+                parent="projects/rehearsal/locations/laptop",
+                service_id=name,
+                service=run_v2.Service(template=template),
+            )
+            found[name] = (await operation.result()).uri
+    return found
+
+
+def write_service_file(folder: Path, cloud: Cloud) -> Path:
+    """Write the rehearsal's service file with the addresses of this cloud filled in; return where."""
+    from ruamel.yaml import YAML  # noqa: PLC0415 (--help does without)
+
+    yaml = YAML()
+    document = yaml.load(_SAMPLE_SERVICE.read_text())
+    for environment in document["environments"].values():
+        environment["target"]["endpoint"] = cloud.grpc
+        environment["notices"]["slack"]["api_url"] = cloud.slack
+    file = folder / "shop.yaml"
+    with file.open("w") as written:
+        yaml.dump(document, written)
+    return file
