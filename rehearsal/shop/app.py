@@ -86,7 +86,9 @@ async def _works(request: web.Request, handler: Handler) -> web.StreamResponse:
     await request.app[_WORK].do(returning)
     response = await handler(request)
     if returning is None and _SESSION_COOKIE not in response.cookies:
-        _set_cookie(request, response, _SESSION_COOKIE, secrets.token_urlsafe(12))
+        session = secrets.token_urlsafe(12)
+        request.app[_WORK].welcome(session)
+        _set_cookie(request, response, _SESSION_COOKIE, session)
     return response
 
 
