@@ -100,9 +100,10 @@ def started(subject: Subject, now: datetime) -> Notice:
     return _notice(subject, Kind.STARTED, "started", (f"{_time(now)} started",))
 
 
-def staged(subject: Subject, now: datetime, revision: str, seconds: float, smoke: str) -> Notice:
-    """The revision is ready without user traffic; `smoke` says what its checks showed: `6 of 6`."""
-    line = f"{_time(now)} staged `{_code(revision)}` in {took(seconds)}, no traffic, smoke {_line(smoke)}"
+def staged(subject: Subject, now: datetime, revision: str, seconds: float, smoke: str = "") -> Notice:
+    """The revision is ready without user traffic; `smoke` says what its checks showed, if they ran: `6 of 6`."""
+    seen = f", smoke {_line(smoke)}" if smoke else ""
+    line = f"{_time(now)} staged `{_code(revision)}` in {took(seconds)}, no traffic{seen}"
     return _notice(subject, Kind.STAGED, "staged, no user has seen it yet", (line,), (_ladder(subject, 0),))
 
 
@@ -221,12 +222,15 @@ def cancelled(subject: Subject, now: datetime, percent: int, by: str = "") -> No
 
 
 def stranded(subject: Subject, now: datetime, percent: int, silent_since: datetime, will: str) -> Notice:
-    """The rollout's owner died in the middle; `will` is what the watchdog does now: `restore` or `resume`."""
-    text = f"{_release(subject)} was left alone at {percent} % of {_place(subject)}; the watchdog will {_line(will)} it"
-    line = f"{_release(subject)} was left alone at {percent} % of {_place(subject)} since {_time(silent_since)}"
-    sections = (_mentioned(subject, f"*{line}*"), f"Its process is gone. The watchdog will *{_line(will)}* it now.")
-    thread = (f"{_time(now)} owner silent since {_time(silent_since)}, the watchdog will {_line(will)}",)
-    page = Message(text, sections, _context(subject), f"Left alone: {subject.release.short} in {subject.environment}")
+    """The rollout's owner died in the middle; `will` says what happens now: `it is put back to 100 % on …`."""
+    left = f"{_release(subject)} was left alone at {percent} % of {_place(subject)}"
+    sections = (
+        _mentioned(subject, f"*{left} since {_time(silent_since)}*"),
+        f"Its process is gone; {_line(will)}.",
+    )
+    thread = (f"{_time(now)} owner silent since {_time(silent_since)}; {_line(will)}",)
+    header = f"Left alone: {subject.release.short} in {subject.environment}"
+    page = Message(f"{left}; {_line(will)}", sections, _context(subject), header)
     return _notice(subject, Kind.STRANDED, f"left alone at *{percent} %*", thread, page=page)
 
 

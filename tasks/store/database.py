@@ -126,7 +126,7 @@ def _postgres(where: URL, patience_s: float) -> Engine:
         pool_timeout=patience_s,
         connect_args={
             "options": " ".join(f"-c {limit}={patience_ms}" for limit in limits),
-            "connect_timeout": 5,
+            "connect_timeout": max(2, min(5, round(patience_s))),
             "keepalives_idle": 5,
             "tcp_user_timeout": patience_ms,  # a network that went silent is not waited for
         },

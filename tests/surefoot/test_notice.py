@@ -150,6 +150,16 @@ def test_a_question_says_until_when():
     )
 
 
+def test_what_was_left_alone_says_since_when_and_what_happens_now():
+    told = notice.stranded(SUBJECT, NOON, 25, NOON, "it is put back to 100 % on old")
+
+    assert told.page.text == "shop 1.9.0 was left alone at 25 % of production; it is put back to 100 % on old"
+    assert told.page.sections == (
+        "*shop 1.9.0 was left alone at 25 % of production since <!date^1772452980^{time}|12:03 UTC>* <@U1>",
+        "Its process is gone; it is put back to 100 % on old.",
+    )
+
+
 def test_the_ends_of_a_message():
     promoted = notice.promoted(SUBJECT, NOON, 2760.0, 0)
     superseded = notice.superseded(SUBJECT, "1.9.1", 25)
@@ -182,7 +192,7 @@ def test_a_notice_survives_the_outbox(told):
 def test_without_addresses_and_people_nothing_is_left_half():
     bare = Subject("r1", Release("shop", IMAGE, "1.9.0", "4e1c9aa"), "production")
 
-    for told in every_notice(bare):
+    for told in (*every_notice(bare), notice.staged(bare, NOON, "new", 1.0, "")):
         for text in all_text(told):
             assert text == text.strip()
             assert "<|" not in text

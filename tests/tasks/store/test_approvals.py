@@ -49,6 +49,16 @@ def test_a_yes_is_valid_for_its_run_and_plan_only(store, ask, answer):
     assert store.run_here(approvals.valid, "run-1", "ffffffff") is None
 
 
+def test_what_stands_in_a_place_is_open_or_an_unused_yes(store, now, ask, answer):
+    said_yes, said_no, unanswered = answer(ask("run-1")), answer(ask("run-2"), approve=False), ask("run-3")
+    ask("run-4", key="shop/staging")
+
+    assert said_no.state is ApprovalState.REFUSED
+    assert store.run_here(approvals.standing, KEY) == [said_yes, unanswered]
+    store.run_here(approvals.spend, said_yes.id, "run-1", "a41f02c9", now)
+    assert store.run_here(approvals.standing, KEY) == [unanswered]
+
+
 def test_a_changed_plan_asks_again_and_the_old_yes_is_worth_nothing(store, ask, answer):
     answer(ask())
     changed = ask(plan_hash="b0b0b0b0")
