@@ -9,10 +9,13 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rehearsal.catalogue import SAMPLE, Catalogue
-from rehearsal.cloud import CHANNEL, SLACK_TOKEN, Rehearsal
-from rehearsal.cloud_run import Pace
-from surefoot.errors import ConfigError
+# gRPC reads this as it is imported. Every fork here is followed by an exec; it would remark on each of them.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
+from rehearsal.catalogue import SAMPLE, Catalogue  # noqa: E402
+from rehearsal.cloud import CHANNEL, SLACK_TOKEN, Rehearsal  # noqa: E402
+from rehearsal.cloud_run import Pace  # noqa: E402
+from surefoot.errors import ConfigError  # noqa: E402
 
 _TOKEN_VARIABLE = "REHEARSAL_SLACK_TOKEN"  # noqa: S105  the variable's name
 
@@ -26,8 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ConfigError, ValueError) as problem:
         print(problem, file=sys.stderr)
         return 2
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(asked_for, catalogue, pace))
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(asked_for, catalogue, pace))
+    except OSError as problem:
+        print(f"{problem.strerror}; take another port, or 0 for any free one", file=sys.stderr)
+        return 2
     return 0
 
 

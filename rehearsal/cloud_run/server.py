@@ -1,6 +1,7 @@
 """The API on gRPC, under the genuine method names, with faults and journal around each call."""
 
 import asyncio
+import errno
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -33,12 +34,16 @@ class Front:
     journal: Journal = field(default_factory=Journal)
 
     async def serve(self, port: int = 0) -> tuple[grpc.aio.Server, int]:
-        """Listen on loopback and return the server with its port."""
-        server = grpc.aio.server()
+        """Listen on loopback and return the server with its port; OSError when the port is taken."""
+        # Without this a second rehearsal could share the port, and each call would find one or the other.
+        server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         server.add_generic_rpc_handlers(self._handlers())
-        port = server.add_insecure_port(f"127.0.0.1:{port}")
+        try:
+            bound = server.add_insecure_port(f"127.0.0.1:{port}")
+        except RuntimeError as problem:
+            raise OSError(errno.EADDRINUSE, f"cannot listen on 127.0.0.1:{port}: is it taken?") from problem
         await server.start()
-        return server, port
+        return server, bound
 
     def _handlers(self) -> tuple[Any, ...]:
         cloud, operations = self.cloud, _Operations(self.cloud)

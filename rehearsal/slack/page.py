@@ -9,13 +9,6 @@ from typing import Any
 from rehearsal.slack.channel import Channel, Message
 
 _EMOJI = {
-    "large_green_circle": "🟢",
-    "large_yellow_circle": "🟡",
-    "large_orange_circle": "🟠",
-    "red_circle": "🔴",
-    "large_red_circle": "🔴",
-    "large_blue_circle": "🔵",
-    "white_circle": "⚪",
     "white_check_mark": "✅",
     "warning": "⚠️",
     "x": "❌",
@@ -23,6 +16,19 @@ _EMOJI = {
     "rocket": "🚀",
     "hourglass_flowing_sand": "⏳",
     "rotating_light": "🚨",
+    # Drawn, since a machine without an emoji font would show a box, and these carry the meaning.
+    **{
+        f"{name}_circle": f'<span style="color:{colour}">⬤</span>'
+        for name, colour in {
+            "large_green": "#2eb67d",
+            "large_yellow": "#ecb22e",
+            "large_orange": "#e8912d",
+            "large_red": "#e01e5a",
+            "red": "#e01e5a",
+            "large_blue": "#1d9bd1",
+            "white": "#bbb",
+        }.items()
+    },
 }
 _TOKEN = re.compile(r"```(?P<block>.+?)```|`(?P<code>[^`\n]+)`|<(?P<link>[^<>\n]+)>", re.DOTALL)
 _STYLES = (

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -63,6 +64,15 @@ async def serve(addresses: dict[str, str], tmp_path: Path) -> int:
     return int((tmp_path / "logs" / "rehearsal" / "laptop" / "shop-1-0.log").read_text())
 
 
+def listeners(pid: int) -> list[str]:
+    """Return the addresses a process listens on, as the kernel writes them."""
+    inodes = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
+    lines = [
+        line.split() for table in ("tcp", "tcp6") for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()
+    ]
+    return [line[1] for line in lines if line[3] == "0A" and f"socket:[{line[9]}]" in inodes]
+
+
 def alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -83,6 +93,16 @@ async def test_it_says_where_everything_is_and_each_of_them_answers(tmp_path):
                     assert answer.status == 200
         assert addresses["slack_page"].endswith("/channels/ship-room")
         assert await serve(addresses, tmp_path)
+
+
+async def test_it_says_nothing_else_while_all_is_well(tmp_path, capfd):
+    async with process(tmp_path) as (running, addresses):
+        await serve(addresses, tmp_path)
+        running.terminate()
+        await running.wait()
+        assert running.stdout
+        assert await running.stdout.read() == b""
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -118,6 +138,30 @@ async def test_ports_and_the_slack_token_can_be_given(tmp_path, free_tcp_port_fa
         _, writer = await asyncio.open_connection("127.0.0.1", int(ports[3]))
         writer.close()
         await writer.wait_closed()
+
+
+@pytest.mark.parametrize("option", ["--grpc-port", "--control-port", "--slack-port"])
+async def test_a_port_that_is_taken_is_said(tmp_path, option):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        running = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "rehearsal", "--state", str(tmp_path), option, port), stderr=asyncio.subprocess.PIPE
+        )
+        _, said = await running.communicate()
+    assert running.returncode == 2
+    assert port.encode() in said
+    assert b"take another port" in said
+    assert b"Traceback" not in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_nothing_listens_beyond_this_machine(tmp_path):
+    async with process(tmp_path) as (running, addresses):
+        await serve(addresses, tmp_path)
+        listening = listeners(running.pid)
+    assert len(listening) == 4  # the API, control, Slack, and the shop's public address
+    # 127.0.0.1, the plain way and as IPv6 writes it.
+    assert {address.partition(":")[0][-16:] for address in listening} <= {"0100007F", "FFFF00000100007F"}
 
 
 @pytest.mark.parametrize(

@@ -232,6 +232,11 @@ async def test_the_page_shows_mark_up_as_people_would_see_it(slack, client):
     assert "fallback" not in shown
 
 
+async def test_a_coloured_circle_is_drawn_whatever_fonts_there_are(slack, client):
+    await client.chat_postMessage(channel="releases", text=":large_green_circle: :unheard_of: *live*")
+    assert '<section><span style="color:#2eb67d">⬤</span> :unheard_of: <b>live</b></section>' in await page(slack)
+
+
 @pytest.mark.parametrize(
     "text", ["<script>alert(1)</script>", "<javascript:alert(1)|x>", '<http://x"onclick="y|x>', "`<script>`", "*<i>*"]
 )
