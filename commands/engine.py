@@ -62,7 +62,7 @@ async def started(
     Unavailable when something does not come up, with the end of what it wrote.
     """
     async with AsyncExitStack() as stack:
-        home.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
         given = environ.get("PREFECT_API_URL", "")
         url = given or f"http://127.0.0.1:{port}/api"
         engine = Engine(url, {**environ, **_SETTINGS, "PREFECT_HOME": str(home), "PREFECT_API_URL": url})
@@ -133,9 +133,12 @@ async def _until(
     deadline = time.monotonic() + _START_S
     while not await true():
         if process.returncode is not None or time.monotonic() > deadline:
-            last = "\n  ".join(log.read_text(errors="replace").splitlines()[-5:])
-            raise Unavailable(f"{what} did not come up; the end of {log}:\n  {last}")
+            raise Unavailable(f"{what} did not come up; the end of {log}:{_end_of(log)}")
         await asyncio.sleep(0.1)
+
+
+def _end_of(log: Path) -> str:
+    return "".join(f"\n  {line}" for line in log.read_text(errors="replace").splitlines()[-8:])
 
 
 async def _healthy(url: str) -> bool:
@@ -168,8 +171,9 @@ async def _apply(engine: Engine, home: Path) -> None:
     log = home / "deploy.log"
     async with child(["--no-prompt", "deploy", "--all"], engine.environ, log) as process:
         if await asyncio.wait_for(process.wait(), _START_S):
-            last = "\n  ".join(log.read_text(errors="replace").splitlines()[-8:])
-            raise Unavailable(f"the deployments could not be applied to {engine.api_url}; the end of {log}:\n  {last}")
+            raise Unavailable(
+                f"the deployments could not be applied to {engine.api_url}; the end of {log}:{_end_of(log)}"
+            )
     await apply_automations()
 
 

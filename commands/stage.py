@@ -1,6 +1,7 @@
 """The demo's stage: one release after the other, told as it goes."""
 
 import asyncio
+import textwrap
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -11,7 +12,7 @@ from uuid import UUID
 import click
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
-from prefect.deployments import run_deployment
+from prefect.deployments import arun_deployment
 
 from commands.rehearsed import Cloud, image
 from commands.terminal import Sign, Terminal
@@ -109,11 +110,16 @@ class Stage:
     async def _staging(self, store: Store, run: UUID) -> bool:
         began = time.monotonic()
         ended = await self._follow(store, run, "staging")
-        reached = f"{'put back: ' if ended.name != 'Done' else 'smoke 6 of 6, then 100 %'}"
+        seconds = took(time.monotonic() - began)
         if ended.name == "Done":
-            click.echo(self.terminal.row(Sign.GOOD, "staging", reached, took(time.monotonic() - began)))
+            click.echo(
+                self.terminal.row(Sign.GOOD, "staging", "smoke checks, compared side by side, then 100 %", seconds)
+            )
             return True
-        click.echo(self.terminal.row(Sign.BAD, "staging", ended.message or "", took(time.monotonic() - began)))
+        first, *rest = textwrap.wrap(ended.message or ended.name, 56)
+        click.echo(self.terminal.row(Sign.BAD, "staging", first, seconds))
+        for line in rest:
+            click.echo(f"{'':16}{line}")
         click.echo(self.terminal.row(Sign.BACK, "put back", "before any user in production met it"))
         return False
 
@@ -158,11 +164,14 @@ class Stage:
             return since
         if self.terminal.live:
             click.echo("\r\x1b[2K", nl=False)
-        step = f"{fields['at']} %"
-        if fields["move"] == "RollBack":
-            click.echo(self.terminal.row(Sign.BAD, step, f"FAIL  {fields['reason']}", took(time.monotonic() - since)))
-        elif environment == "production":
-            click.echo(self.terminal.row(Sign.GOOD, step, f"PASS  {fields['reason']}", took(time.monotonic() - since)))
+        step = f"{fields['at']} %" if fields["at"] else "compared"
+        bad = fields["move"] != "Advance"
+        first, *rest = fields["reason"].split("; ")
+        if bad or environment == "production":
+            sign, word = (Sign.BAD, "FAIL") if bad else (Sign.GOOD, "PASS")
+            click.echo(self.terminal.row(sign, step, f"{word}  {first}", took(time.monotonic() - since)))
+        for line in rest if bad else ():
+            click.echo(f"{'':22}{line}")
         return time.monotonic()
 
     async def _told(self, store: Store, release: Release) -> Told:
@@ -178,7 +187,7 @@ class Stage:
 async def _ask_for(release: Release) -> FlowRun:
     parameters = {"service": release.service, "image": str(release.image), "commit": release.commit}
     parameters |= {"version": release.version, "title": release.title}
-    return await run_deployment("deploy-staging/deploy-staging", parameters=parameters, timeout=0, as_subflow=False)
+    return await arun_deployment("deploy-staging/deploy-staging", parameters=parameters, timeout=0, as_subflow=False)
 
 
 async def _suspended(release: Release) -> FlowRun:

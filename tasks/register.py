@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from prefect.deployments import run_deployment
+from prefect.deployments import arun_deployment
 from prefect.runtime import flow_run
 from sqlalchemy import Connection
 
@@ -74,7 +74,7 @@ async def record_verified(rollout: Rollout, asked: Asked) -> None:
 
 async def ask_for_production(site: Site, release: Release, after: str) -> None:
     """Start the run that asks people about production: once for a verified release, however often this is called."""
-    await run_deployment(
+    await arun_deployment(
         "deploy-production/deploy-production",
         parameters={"service": site.environment.service, "release": release.id},
         timeout=0,
