@@ -22,6 +22,8 @@ _SURE = 0.95
 _STABLE_ILL = 0.2
 # A shift that the prober's own scheduling can make is never harm.
 _FLOOR_MS = 2.0
+# Nothing on a network is faster; it keeps a level of 0 ms from dividing.
+_SHORTEST_MS = 0.01
 # The errors get half of the false-alarm budget, each latency limit a quarter.
 _QUANTILES = ((0.5, "p50"), (0.95, "p95"))
 # Looking for how many more requests are needed stops here: more is "cannot be seen at this traffic".
@@ -74,11 +76,11 @@ def _latency(seen: Look, q: float, name: str, harm: float, alpha: float) -> Verd
     stable, canary = seen.stable.latency_ms, seen.canary.latency_ms
     if not stable.counts or not canary.counts:
         return Verdict(Outcome.INCONCLUSIVE, f"no {name}: nothing was answered")
-    level = max(stable.quantile(q), _FLOOR_MS)
+    floor = _FLOOR_MS / max(stable.quantile(q), _SHORTEST_MS)
     text = f"{name} {canary.quantile(q):.0f} ms vs {stable.quantile(q):.0f} ms"
-    if ratio_bounds(canary, stable, q, alpha)[0] > 1 + max(harm / 2, _FLOOR_MS / level):
+    if ratio_bounds(canary, stable, q, alpha)[0] > 1 + max(harm / 2, floor):
         return Verdict(Outcome.FAIL, text)
-    if ratio_bounds(canary, stable, q, 1 - _SURE)[1] < 1 + max(harm, _FLOOR_MS / level):
+    if ratio_bounds(canary, stable, q, 1 - _SURE)[1] < 1 + max(harm, floor):
         return Verdict(Outcome.PASS, text)
     return Verdict(Outcome.INCONCLUSIVE, text, max(canary.total, 1))
 
