@@ -1,0 +1,69 @@
+# Everything needs only make and python3; what else is needed is installed into .venv, by the first target you type.
+#
+#   make setup      install into .venv, nothing else
+#   make demo       a release, and one that is put back, on this machine (ARGS="--bad slow", ARGS=--keep)
+#   make test       all tests but the campaign (ARGS="tests/surefoot -k traffic")
+#   make check      formatting, lint, types, import contracts, workflows
+#   make campaign   kill -9 after every write; takes long
+#   make bench      each benchmark beside its peer
+
+PYTHON ?= python3
+ARGS ?=
+UV := 0.13.8
+BIN := .venv/bin
+PACKAGES := surefoot tasks flows commands rehearsal
+# Touched when everything was installed: half an installation is done again.
+READY := .venv/ready
+
+# Ours only: neither an environment that happens to be active nor anybody's path may lend us packages.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PROJECT_ENVIRONMENT
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format lint types imports workflows campaign bench clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+setup: $(READY)
+
+# Byte-code halves the time every command takes to start, so it is written here, whatever the machine's settings.
+$(READY): uv.lock pyproject.toml
+	@$(PYTHON) .ci/python.py
+	test -x $(BIN)/python || $(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
+	$(BIN)/uv sync --quiet --frozen --compile-bytecode --python $(BIN)/python
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q $(PACKAGES)
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/surefoot demo $(ARGS)
+
+test: $(READY)
+	$(BIN)/python -m pytest $(ARGS)
+
+# `make -k check` goes on after the first that fails.
+check: format lint types imports workflows
+
+format: $(READY)
+	$(BIN)/ruff format --check .
+
+lint: $(READY)
+	$(BIN)/ruff check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+imports: $(READY)
+	$(BIN)/lint-imports
+
+workflows: $(READY)
+	$(BIN)/zizmor --offline --quiet .github
+
+campaign: $(READY)
+	$(BIN)/python -m pytest -m campaign $(ARGS)
+
+bench: $(READY)
+	@set -e; for each in bench/*.py; do echo "== $$each"; $(BIN)/python $$each $(ARGS); done
+
+clean:
+	rm -rf .venv .surefoot .coverage .*_cache .hypothesis
