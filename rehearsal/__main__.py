@@ -12,10 +12,10 @@ from pathlib import Path
 # gRPC reads this as it is imported. Every fork here is followed by an exec; it would remark on each of them.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
-from rehearsal.catalogue import SAMPLE, Catalogue  # noqa: E402
-from rehearsal.cloud import CHANNEL, SLACK_TOKEN, Rehearsal  # noqa: E402
-from rehearsal.cloud_run import Pace  # noqa: E402
-from surefoot.errors import ConfigError  # noqa: E402
+from rehearsal.catalogue import SAMPLE, Catalogue
+from rehearsal.cloud import CHANNEL, SLACK_TOKEN, Rehearsal
+from rehearsal.cloud_run import Pace
+from surefoot.errors import ConfigError
 
 _TOKEN_VARIABLE = "REHEARSAL_SLACK_TOKEN"  # noqa: S105  the variable's name
 
