@@ -100,9 +100,12 @@ def _address(url: str) -> URL:
 
 def _sqlite(where: URL, patience_s: float) -> Engine:
     path = Path(where.database or "").expanduser()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Made by us before SQLite would, so that no moment exists in which others may read it.
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Made by us before SQLite would, so that no moment exists in which others may read it.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as problem:
+        raise ConfigError(f"the store {path} cannot be made: {problem.strerror}; see SUREFOOT_STORE") from problem
     engine = create_engine(where.set(database=str(path)), poolclass=NullPool, connect_args={"timeout": patience_s})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))

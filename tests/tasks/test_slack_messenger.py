@@ -1,6 +1,7 @@
 """Slack, as the rehearsal plays it: what arrives, what its errors become, what happens when a reply is lost."""
 
 import asyncio
+import shutil
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -256,6 +257,13 @@ def test_empty_sections_are_left_out_since_slack_refuses_them():
     assert [block.to_dict()["type"] for block in blocks(Message("x", ("", "y")))] == ["section"]
 
 
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("store") / "migrated.db")
+    asyncio.run(Store.open(path).migrate())
+    return path
+
+
 def _identity(moment):
     return moment
 
@@ -276,7 +284,9 @@ CALLS = ["chat.postMessage", "chat.update"]
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 @pytest.mark.parametrize("method", CALLS)
 @pytest.mark.parametrize("after", range(4))
-def test_any_fault_at_any_call_loses_nothing_doubles_nothing_and_keeps_the_order(tmp_path, fault, method, after):
+def test_any_fault_at_any_call_loses_nothing_doubles_nothing_and_keeps_the_order(
+    migrated, tmp_path, fault, method, after
+):
     now = datetime.now(UTC)
     told = [
         notice.started(SUBJECT, now),
@@ -285,8 +295,7 @@ def test_any_fault_at_any_call_loses_nothing_doubles_nothing_and_keeps_the_order
     ]
 
     async def story(slack, workspace, channel):
-        store = Store.open(str(tmp_path / "store.db"))
-        await store.migrate()
+        store = Store.open(str(shutil.copy(migrated, tmp_path / "store.db")))
         workspace.faults.add(SlackFault(method=method, after=after, **fault))
         for number, each in enumerate((*told, None, None, None)):
             moment = now + timedelta(seconds=10 * number)

@@ -100,6 +100,14 @@ def template(postgres):
     return "migrated"
 
 
+@pytest.fixture(scope="session")
+def template_file(tmp_path_factory):
+    """Return a SQLite file that has the tables already."""
+    path = tmp_path_factory.mktemp("store") / "migrated.db"
+    _migrated(str(path))
+    return path
+
+
 def _migrated(address):
     async def migrate():
         store = Store.open(address)
@@ -113,7 +121,7 @@ def _migrated(address):
 def url(request, tmp_path):
     """Return the address of a store of its own, with its tables."""
     if request.param == "sqlite":
-        _migrated(str(tmp_path / "store.db"))
+        shutil.copy(request.getfixturevalue("template_file"), tmp_path / "store.db")
         yield f"sqlite:///{tmp_path / 'store.db'}"
         return
     server, name = request.getfixturevalue("postgres"), f"t{uuid4().hex}"
