@@ -11,10 +11,10 @@ from math import exp, inf, lgamma, log, sqrt
 from operator import add
 from statistics import NormalDist
 
-from surefoot.rollout import Harm
+from surefoot.rollout import Harm, Limits
 from surefoot.units import count, percent
 from surefoot.verdict import Outcome, Verdict, worst
-from surefoot.vitals import Histogram, Look
+from surefoot.vitals import Histogram, Look, Vitals
 
 # One-sided bound for "enough was seen": the harm named by the plan would have shown in 19 of 20 rollouts.
 _SURE = 0.95
@@ -24,17 +24,18 @@ _STABLE_ILL = 0.2
 _FLOOR_MS = 2.0
 # Nothing on a network is faster; it keeps a level of 0 ms from dividing.
 _SHORTEST_MS = 0.01
-# The errors get half of the false-alarm budget, each latency limit a quarter.
 _QUANTILES = ((0.5, "p50"), (0.95, "p95"))
+# Errors, p50 and p95, each compared with stable and held against its limit: every one gets its share of the budget.
+_QUESTIONS = 6
 # Looking for how many more requests are needed stops here: more is "cannot be seen at this traffic".
 _MOST_REQUESTS = 10_000_000
 
 
-def judge(looks: Sequence[Look], harm: Harm, look: int, planned_looks: int) -> Verdict:
+def judge(looks: Sequence[Look], harm: Harm, limits: Limits, look: int, planned_looks: int) -> Verdict:
     """Judge one step from its looks so far; `look` counts from 1 over the whole rollout.
 
     The false-alarm budget spent up to look k of K planned ones is `false_alarm * k / (k + K)`, so its sum stays below
-    the budget however long a step is held (Bonferroni over looks and limits).
+    the budget however long a step is held (Bonferroni over looks and questions).
     """
     if not looks:
         return Verdict(Outcome.INCONCLUSIVE, "nothing was looked at yet")
@@ -45,10 +46,26 @@ def judge(looks: Sequence[Look], harm: Harm, look: int, planned_looks: int) -> V
     if problem := _cannot_compare(seen):
         return Verdict(Outcome.INCONCLUSIVE, problem)
     spent = [harm.false_alarm * k / (k + planned_looks) for k in (look - 1, look)]
-    alpha = spent[1] - spent[0]
-    verdicts = [_errors(seen, harm.error_rate, alpha / 2)]
-    verdicts += [_latency(seen, q, name, harm.latency, alpha / 4) for q, name in _QUANTILES]
-    return _summary(verdicts)
+    alpha = (spent[1] - spent[0]) / _QUESTIONS
+    verdicts = [_errors(seen, harm.error_rate, alpha)]
+    verdicts += [_latency(seen, q, name, harm.latency, alpha) for q, name in _QUANTILES]
+    return _summary([*_beyond(seen.canary, limits, alpha), *verdicts])
+
+
+def _beyond(canary: Vitals, limits: Limits, alpha: float) -> list[Verdict]:
+    """Return what is wrong with the limits: FAIL where it is certain, INCONCLUSIVE where it only looks so."""
+    found = []
+    if canary.error_rate > limits.error_rate:
+        certain = wilson(canary.errors, canary.requests, 1 - alpha)[0] > limits.error_rate
+        text = f"errors {percent(canary.error_rate)}, the limit is {percent(limits.error_rate)}"
+        found.append(Verdict(Outcome.FAIL if certain else Outcome.INCONCLUSIVE, text, canary.requests))
+    for (q, name), limit in zip(_QUANTILES, (limits.p50_ms, limits.p95_ms), strict=True):
+        level = canary.latency_ms.quantile(q) if canary.latency_ms.counts else 0.0
+        if level > limit:
+            certain = quantile_bounds(canary.latency_ms, q, alpha)[0] > limit
+            text = f"{name} {level:.0f} ms, the limit is {limit:.0f} ms"
+            found.append(Verdict(Outcome.FAIL if certain else Outcome.INCONCLUSIVE, text, canary.requests))
+    return found
 
 
 def _cannot_compare(seen: Look) -> str:

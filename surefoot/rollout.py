@@ -39,6 +39,15 @@ class Harm:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What the canary must keep whatever stable does: a rate (0 to 1), and milliseconds. Unset: no such limit."""
+
+    error_rate: float = 1.0
+    p50_ms: float = float("inf")
+    p95_ms: float = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """How a release climbs in one environment: steps that end at 100 %, a bake after them, and what is too much harm.
 
@@ -55,6 +64,7 @@ class Plan:
     patience_s: float = 600.0
     when_unclear: WhenUnclear = WhenUnclear.ROLL_BACK
     harm: Harm = Harm()
+    limits: Limits = Limits()
 
     def __post_init__(self) -> None:
         percents = [step.percent for step in self.steps]

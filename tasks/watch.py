@@ -49,7 +49,7 @@ async def look(rollout: Rollout, looks: list[Look], what: str) -> Verdict:
         raise Interfered(f"{live.by or 'somebody'} changed the traffic to {live.traffic} in the middle of this rollout")
     looks.append(seen)
     rollout.looks += 1
-    verdict = judge(looks, plan.harm, rollout.looks, plan.planned_looks)
+    verdict = judge(looks, plan.harm, plan.limits, rollout.looks, plan.planned_looks)
     sides = {"stable": _numbers(seen.stable), "canary": _numbers(seen.canary)}
     rollout.verdicts.append({"at": what, "outcome": str(verdict.outcome), "reason": verdict.reason, **sides})
     await rollout.record("look", what=what, outcome=verdict.outcome, reason=verdict.reason, seen=seen)

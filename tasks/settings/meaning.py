@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping
+from math import inf
 
 from surefoot.check import Check, Expectation, Request
-from surefoot.rollout import Harm, Plan, Step, WhenUnclear
+from surefoot.rollout import Harm, Limits, Plan, Step, WhenUnclear
 from surefoot.service import ApprovalRule, Environment, OnCrash, Place, SecretRef, Service, SlackRule
 from surefoot.units import parse_duration, parse_percent
 from tasks.settings import model
@@ -25,7 +26,7 @@ def environment(service_name: str, name: str, file: model.Environment, shared: t
         service_name,
         name,
         place(file.target),
-        plan(file.rollout),
+        plan(file.rollout, file.limits),
         (*shared, *(check(each) for each in file.checks)),
         ApprovalRule(tuple(file.approval.approvers), parse_duration(file.approval.within)) if file.approval else None,
         SlackRule(slack.channel, _reference(slack.token), slack.mention, slack.api_url) if slack else None,
@@ -40,7 +41,7 @@ def place(target: Mapping[str, object]) -> Place:
     return Place(kind, {key: str(value) for key, value in settings.model_dump(mode="json").items()})
 
 
-def plan(file: model.Rollout) -> Plan:
+def plan(file: model.Rollout, limits: model.Limits) -> Plan:
     """Return the climb."""
     harm = file.harm
     return Plan(
@@ -52,7 +53,16 @@ def plan(file: model.Rollout) -> Plan:
         parse_duration(file.patience),
         WhenUnclear(file.when_unclear),
         Harm(parse_percent(harm.error_rate), parse_percent(harm.latency), parse_percent(harm.false_alarm)),
+        Limits(
+            parse_percent(limits.error_rate) if limits.error_rate else 1.0,
+            _milliseconds(limits.p50),
+            _milliseconds(limits.p95),
+        ),
     )
+
+
+def _milliseconds(text: str | None) -> float:
+    return parse_duration(text) * 1000 if text else inf
 
 
 def check(file: model.Check) -> Check:

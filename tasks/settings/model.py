@@ -120,6 +120,14 @@ class Rollout(Section):
     harm: Harm = Field(default=Harm(), description="What is too much.")
 
 
+class Limits(Section):
+    """What a new release has to keep, whatever the one before it did."""
+
+    error_rate: Share | None = Field(default=None, description="The most requests that may fail.", examples=["1%"])
+    p50: SomeTime | None = Field(default=None, description="Half of the answers come within.", examples=["200ms"])
+    p95: SomeTime | None = Field(default=None, description="19 of 20 answers come within.", examples=["800ms"])
+
+
 class Approval(Section):
     """Who says yes before anything is changed here."""
 
@@ -153,6 +161,7 @@ class Environment(Section):
 
     target: dict[str, JsonValue] = Field(description="The platform, by its `kind`, and the place on it.")
     rollout: Rollout = Field(description="How a release climbs here.")
+    limits: Limits = Field(default=Limits(), description="What a new release has to keep, whatever stable does.")
     checks: list[Check] = Field(default=[], description="What is checked here, besides the checks of all environments.")
     approval: Approval | None = Field(default=None, description="Who says yes first. Left out: nobody is asked.")
     notices: Notices | None = Field(default=None, description="Who is told. Left out: nobody is.")

@@ -6,6 +6,7 @@ from math import inf
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import fisher_exact
 
 from surefoot.judge import (
     difference_bound,
@@ -16,20 +17,21 @@ from surefoot.judge import (
     ratio_bounds,
     wilson,
 )
-from surefoot.rollout import Harm
+from surefoot.rollout import Harm, Limits
 from surefoot.verdict import Outcome
 from surefoot.vitals import Histogram, Look, Vitals
 
 STEADY = Histogram.of((float(ms), 40) for ms in range(18, 23))
 HARM = Harm(error_rate=0.02, latency=0.25, false_alarm=0.01)
+NONE = Limits()
 
 
 def side(requests=200, errors=0, latency=STEADY, **more):
     return Vitals(requests, errors, latency, 10.0, **more)
 
 
-def judged(stable, canary, look=1, planned=10):
-    return judge([Look(stable, canary)], HARM, look, planned)
+def judged(stable, canary, look=1, planned=10, limits=NONE):
+    return judge([Look(stable, canary)], HARM, limits, look, planned)
 
 
 def drawn(generator, requests, rate, median_ms):
@@ -55,7 +57,7 @@ class TestJudge:
         assert f"needs about {verdict.needs_requests} more requests" in verdict.reason
 
     def test_nothing_looked_at_is_inconclusive(self):
-        assert judge([], HARM, 1, 10).outcome is Outcome.INCONCLUSIVE
+        assert judge([], HARM, NONE, 1, 10).outcome is Outcome.INCONCLUSIVE
 
     @pytest.mark.parametrize(("stable", "canary", "who"), [(0, 200, "stable"), (200, 0, "canary")])
     def test_a_side_without_requests_is_never_a_pass_and_never_blame(self, stable, canary, who):
@@ -75,7 +77,7 @@ class TestJudge:
     def test_an_earlier_blind_window_is_left_out_of_what_was_seen(self):
         blind = Look(side(0, 0, Histogram(), blind="asleep"), side(0, 0, Histogram(), blind="asleep"))
 
-        assert judge([blind, Look(side(), side())], HARM, 2, 10).outcome is Outcome.PASS
+        assert judge([blind, Look(side(), side())], HARM, NONE, 2, 10).outcome is Outcome.PASS
 
     def test_a_canary_that_fails_every_request_fails_at_the_first_look(self):
         verdict = judged(side(), side(200, 200))
@@ -115,6 +117,26 @@ class TestJudge:
         assert verdict.outcome is Outcome.FAIL
         assert "p50 28 ms vs 20 ms" in verdict.reason
 
+    def test_a_canary_beyond_a_limit_fails_even_when_stable_is_beyond_it_too(self):
+        verdict = judged(side(), side(), limits=Limits(p50_ms=15.0))
+
+        assert verdict.outcome is Outcome.FAIL
+        assert verdict.reason.startswith("p50 20 ms, the limit is 15 ms")
+
+    def test_more_errors_than_the_limit_fail_once_that_is_certain_and_hold_before(self):
+        limits = Limits(error_rate=0.05)
+
+        assert judged(side(400, 60), side(400, 60), limits=limits).outcome is Outcome.FAIL
+        assert judged(side(400, 22), side(400, 22), limits=limits).outcome is Outcome.INCONCLUSIVE
+
+    def test_a_quantile_that_only_looks_beyond_its_limit_holds(self):
+        few = Histogram.of([(10.0, 12), (30.0, 13)])
+
+        verdict = judged(side(25, 0, few), side(25, 0, few), limits=Limits(p50_ms=20.0, p95_ms=1_000.0))
+
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+        assert "p50 30 ms, the limit is 20 ms" in verdict.reason
+
     def test_a_shift_of_a_millisecond_is_the_probers_own_and_never_harm(self):
         fast, slower = Histogram.of([(1.0, 5_000)]), Histogram.of([(2.0, 5_000)])
 
@@ -133,7 +155,7 @@ class TestJudge:
         assert verdict.needs_requests > 0
 
     def test_harm_that_cannot_be_told_at_this_traffic_is_said_to_be_so(self):
-        verdict = judge([Look(side(10, 1), side(10, 1))], Harm(error_rate=1e-6), 1, 10)
+        verdict = judge([Look(side(10, 1), side(10, 1))], Harm(error_rate=1e-6), NONE, 1, 10)
 
         assert "cannot be told at this traffic" in verdict.reason
 
@@ -143,7 +165,7 @@ class TestJudge:
             looks = []
             for number in range(1, 16):
                 looks.append(Look(drawn(generator, 40, 0.005, 20), drawn(generator, 40, 0.005, 20)))
-                if judge(looks, HARM, number, 15).outcome is Outcome.FAIL:
+                if judge(looks, HARM, NONE, number, 15).outcome is Outcome.FAIL:
                     wrong += 1
                     break
 
@@ -155,8 +177,6 @@ class TestFormulas:
     @settings(max_examples=60, deadline=None)
     @given(st.integers(1, 300), st.integers(1, 300), st.data())
     def test_fishers_tail_is_scipys(self, total, other_total, data):
-        from scipy.stats import fisher_exact
-
         bad, other_bad = data.draw(st.integers(0, total)), data.draw(st.integers(0, other_total))
         table = [[bad, total - bad], [other_bad, other_total - other_bad]]
 

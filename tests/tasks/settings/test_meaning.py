@@ -6,7 +6,7 @@ import pytest
 
 from surefoot.check import Comparison, Expectation, Request
 from surefoot.errors import ConfigError
-from surefoot.rollout import Harm, Plan, Step, WhenUnclear
+from surefoot.rollout import Harm, Limits, Plan, Step, WhenUnclear
 from surefoot.service import ApprovalRule, OnCrash, SecretRef, SlackRule
 from tasks.settings import environment, load, load_named, load_service
 from tasks.settings.together import in_force, read_all
@@ -28,6 +28,7 @@ def test_the_example_is_what_its_comments_say() -> None:
         patience_s=1200,
         when_unclear=WhenUnclear.ROLL_BACK,
         harm=Harm(error_rate=0.02, latency=0.25, false_alarm=0.01),
+        limits=Limits(error_rate=0.05, p95_ms=800.0),
     )
     assert production.approval == ApprovalRule(("ana", "ben"), 3 * 86_400)
     assert production.slack == SlackRule("#shop-releases", SecretRef(env="SLACK_TOKEN"))
@@ -76,7 +77,7 @@ def test_the_rehearsals_service_is_the_same_one_with_the_times_of_a_demonstratio
     rehearsal = load_service(REHEARSAL)
     production = rehearsal.environments["production"]
     assert rehearsal.name == load_service(SHOP).name
-    assert [(step.percent, step.watch_s) for step in production.plan.steps] == [(10, 8), (50, 8), (100, 0)]
+    assert [(step.percent, step.watch_s) for step in production.plan.steps] == [(10, 6), (50, 6), (100, 0)]
     assert len(rehearsal.environments["staging"].checks) == 6
     assert production.place.settings["endpoint"].startswith("grpc://127.0.0.1:")
 
