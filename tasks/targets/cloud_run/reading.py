@@ -29,7 +29,7 @@ def read_live(service: run_v2.Service, revisions: Iterable[run_v2.Revision]) -> 
         settled=is_settled(service),
         mark=read_mark(service.annotations),
         by=service.last_modifier,
-        at=_when(service),
+        at=written_at(service),
     )
 
 
@@ -39,6 +39,11 @@ def is_settled(service: run_v2.Service) -> bool:
         return not service.reconciling
     wished = Allocation.wished(service).resolved(short_name(service.latest_ready_revision))
     return service.observed_generation == service.generation and Allocation.observed(service) == wished
+
+
+def written_at(service: run_v2.Service) -> datetime | None:
+    """Return when the service was last written to."""
+    return service.update_time.timestamp_pb().ToDatetime(tzinfo=UTC) if service.update_time else None
 
 
 def is_failed(one: run_v2.Service | run_v2.Revision) -> bool:
@@ -63,7 +68,7 @@ def named_revisions(service: run_v2.Service) -> set[str]:
 
 def last_writer(service: run_v2.Service) -> str:
     """Return who wrote last, and when, for a sentence."""
-    at = _when(service)
+    at = written_at(service)
     return f"{service.last_modifier or 'somebody'}{f' at {at:%H:%M:%S} UTC' if at else ''}"
 
 
@@ -116,7 +121,3 @@ def _words(condition: run_v2.Condition) -> str:
     field = run_v2.Condition.pb(condition).WhichOneof("reasons")
     reason = getattr(condition, field).name if field else ""
     return ": ".join(part for part in (reason, condition.message) if part) or "no reason given"
-
-
-def _when(service: run_v2.Service) -> datetime | None:
-    return service.update_time.timestamp_pb().ToDatetime(tzinfo=UTC) if service.update_time else None

@@ -1,5 +1,6 @@
 """Cloud Run as a target: look, write once with a guard, look until it is true."""
 
+import asyncio
 from collections.abc import Callable
 
 from google.cloud import run_v2
@@ -15,8 +16,11 @@ from tasks.targets.cloud_run.calls import Calls
 from tasks.targets.cloud_run.change import Change, retiring, shifting, staging
 from tasks.targets.cloud_run.marks import fence
 from tasks.targets.cloud_run.patience import Patience
-from tasks.targets.cloud_run.reading import entrance, failure, is_failed, is_ready, read_live
+from tasks.targets.cloud_run.reading import entrance, failure, is_failed, is_ready, read_live, written_at
 from tasks.targets.cloud_run.writing import GivenUp, interfered, make
+
+# So long a read may lag behind what was already seen.
+_LAG_S = 10.0
 
 
 class CloudRun:
@@ -41,7 +45,7 @@ class CloudRun:
         A revision that once failed stays failed under its name: it is StageFailed again, without a write.
         """
         name = release.revision_name(self._settings.service)
-        service = await self._calls.service()
+        service = await self._service(seen)
         found = await self._revision(service, name)
         if found is not None:
             _refuse_unusable(found, release)
@@ -61,12 +65,12 @@ class CloudRun:
 
     async def shift(self, traffic: Traffic, mark: Mark | None, seen: Live) -> Live:
         """Return once the traffic is observed to be so. Also the way back. No mark: the rollout is over."""
-        service = await self._calls.service()
+        service = await self._service(seen)
         return await self._make(shifting(traffic, mark, seen, service), mark, seen, service)
 
     async def retire(self, revision: str, seen: Live) -> Live:
         """Take our tag off a revision; it stays ready, as a way back."""
-        service = await self._calls.service()
+        service = await self._service(seen)
         return await self._make(retiring(revision, service), None, seen, service)
 
     async def close(self) -> None:
@@ -84,6 +88,16 @@ class CloudRun:
             raise interfered(service)
         patience = Patience.of(self._settings.change_within_s, self._settings.poll_every_s)
         return await self._live(await make(self._calls, change, service, patience))
+
+    async def _service(self, seen: Live) -> run_v2.Service:
+        """Return the service, at least as new as it was seen: a lagging copy must not look like somebody's write."""
+        for wait_s in Patience.of(_LAG_S, self._settings.poll_every_s).waits():
+            service = await self._calls.service()
+            at = written_at(service)
+            if seen.at is None or at is None or at >= seen.at:
+                return service
+            await asyncio.sleep(wait_s)
+        raise Unavailable(f"{self._settings.service} is only shown as it was before {seen.at}; look again later")
 
     async def _live(self, service: run_v2.Service) -> Live:
         return read_live(service, await self._calls.revisions(service))

@@ -172,7 +172,9 @@ async def rehearsal(catalogue: Catalogue, tmp_path: Path) -> AsyncIterator[Rehea
 async def _cloud_run(rehearsal: Rehearsal, service: str, **settings: str) -> World:
     """Make a service on a Cloud Run, all on the latest revision, as `gcloud run deploy` does."""
     place = {"project": "rehearsal", "region": "laptop", "service": service, "endpoint": rehearsal.grpc_endpoint}
-    world = World(rehearsal, Place("cloud_run", {**place, "poll_every": "50ms", **settings}), service)
+    world = World(
+        rehearsal, Place("cloud_run", {**place, "poll_every": "50ms", "change_within": "20s", **settings}), service
+    )
     image = str(world.release("1.0.0").image)
     template = run_v2.RevisionTemplate(containers=[run_v2.Container(image=image)])
     async with world.by_hand() as client:

@@ -204,6 +204,23 @@ async def test_a_staged_revision_keeps_the_rest_of_the_template(world):
     assert {(variable.name, variable.value) for variable in revision.containers[0].env} == {("COLOUR", "blue")}
 
 
+@pytest.mark.anyio
+async def test_a_release_is_found_again_though_the_template_has_changed_since(world):
+    release = world.release("1.1.0")
+    async with world.target() as target:
+        seen = await target.live()
+        await target.stage(release, world.mark(seen, release), seen)
+        template = run_v2.RevisionTemplate(world.told().template)
+        template.revision = ""
+        template.containers[0].env = [run_v2.EnvVar(name="COLOUR", value="blue")]
+        await written_by_hand(world, template=template)
+        seen = await target.live()
+        live = await target.stage(release, world.mark(seen, release, rollout="r-2"), seen)
+
+    assert live.mark.rollout == "r-2"
+    assert live.revisions[release.revision_name(world.service)].preview
+
+
 async def written_by_hand(world, **fields):
     """Write to the service as another person, and wait until it is so."""
     service = run_v2.Service(name=world.name, **fields)

@@ -110,6 +110,18 @@ async def test_the_mark_travels_with_the_traffic_and_ends_with_the_rollout(world
     assert over.traffic == before.traffic
 
 
+async def test_a_new_mark_on_the_same_traffic_returns_when_it_is_settled_though_the_reply_was_lost(world):
+    async with world.target() as target:
+        _, before, live = await staged(target, world)
+        world.slow_down(traffic_lag_s=0.2)
+        world.arm(method="UpdateService", code="UNAVAILABLE", lost=True)
+        mark = world.mark(before, world.release("1.1.0"), rollout="r-2")
+        live = await target.shift(before.traffic, mark, live)
+
+    assert live.settled
+    assert live.mark == mark
+
+
 async def test_a_shift_that_is_already_so_writes_nothing(world):
     async with world.target() as target:
         canary, before, live = await staged(target, world)

@@ -161,6 +161,13 @@ async def test_a_write_that_is_aborted_though_nobody_wrote_is_made_again(make_wo
     assert is_done(verb, world, result)
 
 
+@pytest.mark.parametrize("verb", [shift, retire])
+async def test_a_read_that_lags_behind_at_any_call_is_not_taken_for_somebodys_write(make_world, verb):
+    async for world, result in each_call(verb, make_world, {"method": "GetService", "stale": True}):
+        assert isinstance(result, Live), result
+        assert is_done(verb, world, result)
+
+
 @pytest.mark.parametrize("method", ["GetService", "UpdateService"])
 @pytest.mark.parametrize("verb", [stage, shift, retire])
 async def test_another_writer_at_any_call_keeps_what_they_wrote(make_world, verb, method):
