@@ -26,6 +26,8 @@ _SETTINGS = {
     "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
     "PREFECT_WORKER_QUERY_SECONDS": "1",
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+    # gRPC says a line at every fork otherwise; runs fork nothing that uses it.
+    "GRPC_ENABLE_FORK_SUPPORT": "0",
     "PREFECT_CLI_COLORS": "false",
     "PREFECT_LOGGING_COLORS": "false",
 }

@@ -28,6 +28,8 @@ from tasks.targets import connect
 
 # An operator's lease is short: the way back is one write.
 _TTL_S = 60.0
+# Users wait for the way back, not for a database.
+_STORE_PATIENCE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ async def roll_back(service: str, environment: str, to: str, reason: str, run: R
 @asynccontextmanager
 async def _store(went: WentBack) -> AsyncIterator[Store | None]:
     """Open the store, if it can be opened: it is not needed to go back."""
-    opening = open_store()
+    opening = open_store(_STORE_PATIENCE_S)
     try:
         store = await opening.__aenter__()
     except Exception as problem:  # whatever is wrong with it, users come first

@@ -79,9 +79,9 @@ class Site:
 
 
 @asynccontextmanager
-async def open_store() -> AsyncIterator[Store]:
-    """Open the store that SUREFOOT_STORE names, its tables brought up to date."""
-    store = Store.open(settings.tool_settings().store_url)
+async def open_store(patience_s: float = 10.0) -> AsyncIterator[Store]:
+    """Open the store that SUREFOOT_STORE names, its tables brought up to date; a silent one is waited for so long."""
+    store = Store.open(settings.tool_settings().store_url, patience_s)
     try:
         await store.migrate()
         yield store
