@@ -12,7 +12,8 @@ SurefootError
 │   ├── Drift               what is live is not what the ledger says
 │   └── Superseded          a newer release has taken this one's place
 ├── GateClosed              a check before the way out did not pass
-├── NotApproved             a person said no, or nobody said yes in time
+├── NotApproved             a person said no, or the question was taken back
+│   └── TimedOut            nobody said yes in time, which is a no
 ├── Unhealthy               a verdict went against the release; it was put back
 ├── Cancelled               a person or a signal stopped the run; it was put back
 └── RollbackFailed          the way back failed: the only headline that matters
@@ -72,7 +73,11 @@ class GateClosed(SurefootError):
 
 
 class NotApproved(SurefootError):
-    """A person said no, or nobody said yes in time."""
+    """A person said no, or the question was taken back."""
+
+
+class TimedOut(NotApproved):
+    """Nobody said yes in time, which is a no."""
 
 
 class Unhealthy(SurefootError):

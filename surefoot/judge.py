@@ -55,13 +55,13 @@ def judge(looks: Sequence[Look], harm: Harm, limits: Limits, look: int, planned_
 def _beyond(canary: Vitals, limits: Limits, alpha: float) -> list[Verdict]:
     """Return what is wrong with the limits: FAIL where it is certain, INCONCLUSIVE where it only looks so."""
     found = []
-    if canary.error_rate > limits.error_rate:
+    if limits.error_rate is not None and canary.error_rate > limits.error_rate:
         certain = wilson(canary.errors, canary.requests, 1 - alpha)[0] > limits.error_rate
         text = f"errors {percent(canary.error_rate)}, the limit is {percent(limits.error_rate)}"
         found.append(Verdict(Outcome.FAIL if certain else Outcome.INCONCLUSIVE, text, canary.requests))
     for (q, name), limit in zip(_QUANTILES, (limits.p50_ms, limits.p95_ms), strict=True):
         level = canary.latency_ms.quantile(q) if canary.latency_ms.counts else 0.0
-        if level > limit:
+        if limit is not None and level > limit:
             certain = quantile_bounds(canary.latency_ms, q, alpha)[0] > limit
             text = f"{name} {level:.0f} ms, the limit is {limit:.0f} ms"
             found.append(Verdict(Outcome.FAIL if certain else Outcome.INCONCLUSIVE, text, canary.requests))

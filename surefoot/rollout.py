@@ -40,11 +40,11 @@ class Harm:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the canary must keep whatever stable does: a rate (0 to 1), and milliseconds. Unset: no such limit."""
+    """What the canary must keep whatever stable does: a rate (0 to 1), and milliseconds. None: no such limit."""
 
-    error_rate: float = 1.0
-    p50_ms: float = float("inf")
-    p95_ms: float = float("inf")
+    error_rate: float | None = None
+    p50_ms: float | None = None
+    p95_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from math import inf
 
 from surefoot.check import Check, Expectation, Request
 from surefoot.rollout import Harm, Limits, Plan, Step, WhenUnclear
@@ -53,16 +52,16 @@ def plan(file: model.Rollout, limits: model.Limits) -> Plan:
         parse_duration(file.patience),
         WhenUnclear(file.when_unclear),
         Harm(parse_percent(harm.error_rate), parse_percent(harm.latency), parse_percent(harm.false_alarm)),
-        Limits(
-            parse_percent(limits.error_rate) if limits.error_rate else 1.0,
-            _milliseconds(limits.p50),
-            _milliseconds(limits.p95),
-        ),
+        Limits(_rate(limits.error_rate), _milliseconds(limits.p50), _milliseconds(limits.p95)),
     )
 
 
-def _milliseconds(text: str | None) -> float:
-    return parse_duration(text) * 1000 if text else inf
+def _rate(text: str | None) -> float | None:
+    return parse_percent(text) if text else None
+
+
+def _milliseconds(text: str | None) -> float | None:
+    return parse_duration(text) * 1000 if text else None
 
 
 def check(file: model.Check) -> Check:
