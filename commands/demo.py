@@ -89,6 +89,7 @@ async def _set_the_stage(stack: AsyncExitStack, terminal: Terminal, folder: Path
     cloud = await stack.enter_async_context(rehearsed(folder))
     said = "Cloud Run API, traffic splitter, Slack stand-in"
     click.echo(terminal.row(Sign.GOOD, "cloud", said, took(time.monotonic() - began)))
+    click.echo(terminal.row(Sign.GOOD, "slack", cloud.slack_page))
     file = write_service_file(folder, cloud)
     own = {"SUREFOOT_STORE": str(folder / "store.db"), "SUREFOOT_SERVICES": str(file), "REHEARSAL_SLACK_TOKEN": TOKEN}
     os.environ.update(own)

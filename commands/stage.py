@@ -196,9 +196,12 @@ async def _suspended(release: Release) -> FlowRun:
     async with get_client() as client:
         while time.monotonic() < deadline:
             for run in await client.read_flow_runs(limit=20):
-                mine = run.parameters.get("release") == release.id
-                if mine and run.state is not None and run.state.is_paused():
+                if run.parameters.get("release") != release.id or run.state is None:
+                    continue
+                if run.state.is_paused():
                     return run
+                if run.state.is_final():
+                    raise Unavailable(f"nobody could be asked about {release.short}: {run.state.message}")
             await asyncio.sleep(0.3)
     raise Unavailable(f"nobody was asked about {release.short} within {_LONGEST_S:.0f} s")
 
