@@ -17,17 +17,22 @@ _PATIENCE_S = 5.0
 _LOG = logging.getLogger("surefoot")
 
 
-async def deliver(store: Store, rule: SlackRule) -> None:
-    """Send what waits, in order, for a few seconds; a Slack that cannot be reached is logged, never raised."""
+async def deliver(store: Store, rule: SlackRule) -> str:
+    """Send what waits, in order, for a few seconds; return why something still does, "" when nothing does.
+
+    A Slack that cannot be reached is logged, never raised.
+    """
     try:
         token = await resolve_secret(rule.token)
         slack = Slack.connect(token.get_secret_value(), rule.api_url)
         try:
-            await drain(store, slack, rule.channel, now, within_s=_PATIENCE_S)
+            delivered = await drain(store, slack, rule.channel, now, within_s=_PATIENCE_S)
         finally:
             await slack.close()
     except Exception as problem:  # telling people never breaks the work
         _LOG.warning("notices for %s wait in the outbox: %s", rule.channel, problem)
+        return str(problem) or type(problem).__name__
+    return delivered.problem or "somebody else is sending" if delivered.waiting else ""
 
 
 class Courier:

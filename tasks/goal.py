@@ -1,0 +1,50 @@
+"""Where an operator's way back leads: decided from what is live and, where there is a store, from what was."""
+
+from collections.abc import Sequence
+
+from surefoot.errors import NotNow
+from surefoot.rollout import Phase
+from surefoot.target import Live
+from surefoot.traffic import Traffic
+from tasks.rollout import left_behind
+from tasks.store.rollouts import Attempt
+
+
+def goal(key: str, live: Live, past: Sequence[Attempt], to: str) -> Traffic:
+    """Return the revision asked for, else the mark's way back, else what was good before, else the revision before.
+
+    `past` has a place's rollouts, the newest first. Asked for again after a way back, the goal is where users are:
+    nobody goes back twice by pressing a key twice. NotNow when there is no way back.
+    """
+    if to:
+        return _named(key, live, to)
+    if live.mark is not None:
+        return live.mark.stable
+    if past and past[0].phase is not Phase.PROMOTED and past[0].before == live.traffic:
+        return live.traffic
+    return _before_the_last(live, past) or _older(key, live)
+
+
+def _named(key: str, live: Live, to: str) -> Traffic:
+    named = [name for name in live.revisions if name == to] or [name for name in live.revisions if to in name]
+    if len(named) != 1 or not live.revisions[named[0]].ready:
+        known = ", ".join(name for name, revision in live.revisions.items() if revision.ready)
+        raise NotNow(f"{key}: {to!r} is not one revision that is ready; there are {known}")
+    return Traffic.all_on(named[0])
+
+
+def _before_the_last(live: Live, past: Sequence[Attempt]) -> Traffic | None:
+    for attempt in past:
+        if attempt.phase is Phase.PROMOTED and left_behind(attempt) == live.traffic:
+            ready = all(name in live.revisions and live.revisions[name].ready for name, _ in attempt.before.shares)
+            return attempt.before if ready else None
+    return None
+
+
+def _older(key: str, live: Live) -> Traffic:
+    """Return the newest ready revision that is older than the one with most traffic; the newest are listed first."""
+    ready = [name for name, revision in live.revisions.items() if revision.ready]
+    after = ready[ready.index(live.traffic.main) + 1 :] if live.traffic.main in ready else ready
+    if not after:
+        raise NotNow(f"{key}: there is no older revision that is ready; name one with --to")
+    return Traffic.all_on(after[0])
