@@ -42,13 +42,11 @@ class Wanted:
 @click.argument("service", metavar="SERVICE|FILE")
 @click.argument("environment")
 @click.option("--image", required=True, metavar="REPO@sha256:…", help="By digest: a tag can be moved.")
-@click.option(
-    "--commit", default="", help="What the image was built from; known already where it was asked for before."
-)
+@click.option("--commit", default="", help="What it was built from (needed the first time).")
 @click.option("--version", default="", help="What people call it; else the commit's start.")
 @click.option("--title", default="", help="What it brings, in a line.")
 @click.option("--accept-drift", is_flag=True, help="What is live is right, whatever the ledger says.")
-@click.option("--detach", is_flag=True, help="Do not watch: print the run's page (exit 4 where it will wait).")
+@click.option("--detach", is_flag=True, help="Print the run's page and end: 4 if people are asked.")
 @click.option("--yes", is_flag=True, help="Do not ask, where nobody else is asked.")
 @click.option("--json", "as_json", is_flag=True, help="One document on stdout at the end.")
 @click.pass_context

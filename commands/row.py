@@ -5,8 +5,11 @@ from textwrap import wrap
 
 from commands.terminal import Sign, Terminal
 
-INDENT = 16
 WIDTH = 80
+_NAME = 11
+# Before a name and after it: two blanks, a sign, a blank; a blank.
+_AROUND = 5
+INDENT = _NAME + _AROUND
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +23,17 @@ class Row:
     share: float | None = None
     details: tuple[tuple[str, str], ...] = ()
 
-    def show(self, terminal: Terminal) -> list[str]:
+    def show(self, terminal: Terminal, name_width: int = _NAME) -> list[str]:
         """Return the row as lines of at most 80 columns, where words allow."""
-        indent = INDENT + (not terminal.signs)
+        indent = name_width + _AROUND + (not terminal.signs)
         room = min(terminal.width, WIDTH) - indent
         first, *more = [piece for line in self.lines or ("",) for piece in broken(line, room)]
         bar = f"  {terminal.bar(self.share, room - len(first) - 2)}" if self.share is not None else ""
-        shown = [terminal.row(self.sign, self.name, first, self.took) + bar, *(" " * indent + line for line in more)]
+        head = terminal.row(self.sign, f"{self.name:<{name_width}}", first, self.took) + bar
+        shown = [head, *(" " * indent + line for line in more)]
         for name, text in self.details:
-            head, *rest = broken(text, room)
-            shown += [f"{' ' * (indent - 10)}{name:<10}{head}", *(" " * indent + line for line in rest)]
+            beside, *rest = broken(text, room)
+            shown += [f"{' ' * (indent - 10)}{name:<10}{beside}", *(" " * indent + line for line in rest)]
         return [line.rstrip() for line in shown]
 
 

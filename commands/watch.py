@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     epilog=examples(
         ("whatever is on its way", "surefoot watch"),
         ("one place; what ended last, when nothing is on its way", "surefoot watch shop production"),
-        codes="0 done · 2 bad input · 3 put back · 4 waits for a yes · 5 refused · 130 Ctrl-C",
+        codes="0 done · 3 put back · 4 waits for a yes · 5 refused · 130 Ctrl-C",
     )
 )
 @click.argument("service", required=False, metavar="[SERVICE|FILE]")
