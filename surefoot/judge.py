@@ -32,11 +32,7 @@ _MOST_REQUESTS = 10_000_000
 
 
 def judge(looks: Sequence[Look], harm: Harm, limits: Limits, look: int, planned_looks: int) -> Verdict:
-    """Judge one step from its looks so far; `look` counts from 1 over the whole rollout.
-
-    The false-alarm budget spent up to look k of K planned ones is `false_alarm * k / (k + K)`, so its sum stays below
-    the budget however long a step is held (Bonferroni over looks and questions).
-    """
+    """Judge one step from its looks so far; `look` counts from 1 over the whole rollout."""
     if not looks:
         return Verdict(Outcome.INCONCLUSIVE, "nothing was looked at yet")
     if blind := looks[-1].stable.blind or looks[-1].canary.blind:
@@ -45,11 +41,20 @@ def judge(looks: Sequence[Look], harm: Harm, limits: Limits, look: int, planned_
     seen = reduce(add, (window for window in looks if not window.stable.blind and not window.canary.blind))
     if problem := _cannot_compare(seen):
         return Verdict(Outcome.INCONCLUSIVE, problem)
-    spent = [harm.false_alarm * k / (k + planned_looks) for k in (look - 1, look)]
-    alpha = (spent[1] - spent[0]) / _QUESTIONS
+    alpha = look_alpha(harm, look, planned_looks)
     verdicts = [_errors(seen, harm.error_rate, alpha)]
     verdicts += [_latency(seen, q, name, harm.latency, alpha) for q, name in _QUANTILES]
     return _summary([*_beyond(seen.canary, limits, alpha), *verdicts])
+
+
+def look_alpha(harm: Harm, look: int, planned_looks: int) -> float:
+    """Return the chance of a false alarm that each question of a look may take.
+
+    The budget spent up to look k of K planned ones is `false_alarm * k / (k + K)`, so its sum stays below the budget
+    however long a step is held (Bonferroni over looks and questions).
+    """
+    spent = [harm.false_alarm * k / (k + planned_looks) for k in (look - 1, look)]
+    return (spent[1] - spent[0]) / _QUESTIONS
 
 
 def _beyond(canary: Vitals, limits: Limits, alpha: float) -> list[Verdict]:
