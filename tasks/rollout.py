@@ -1,6 +1,6 @@
 """One rollout at work: every write is intended in the ledger, made, read back, and concluded there."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from surefoot.errors import Drift, NotNow
 from surefoot.release import Release, Revision
 from surefoot.rollout import Mark, Phase
+from surefoot.service import Environment
 from surefoot.target import Live
 from surefoot.traffic import Traffic
 from tasks.clock import now
@@ -112,7 +113,8 @@ async def begin(site: Site, asked: Asked, lease: Lease, *, accept_drift: bool = 
     if begun is not None and begun.ended_at is not None:
         raise NotNow(f"this run's rollout of {begun.release.short} has ended already: {begun.phase}, {begun.reason}")
     if begun is None:
-        await _preflight(site, seen, accept_drift=accept_drift)
+        last = await site.keep(rollouts.history, site.key, limit=1)
+        preflight(site.environment, seen, last, accept_drift=accept_drift)
         begun = await site.keep(_open, _attempt(site, asked.release, lease, seen))
     rollout = Rollout(site, replace(begun, fence=lease.fence), seen)
     await rollout.stand(Phase.STAGING, 0)
@@ -150,21 +152,24 @@ def close(connection: Connection, attempt: Attempt, phase: Phase, reason: str) -
     return ended
 
 
-async def _preflight(site: Site, seen: Live, *, accept_drift: bool) -> None:
+def preflight(place: Environment, seen: Live, past: Sequence[Attempt], *, accept_drift: bool = False) -> None:
+    """Refuse to begin where the way back is not certain; `past` are the place's rollouts, the newest first.
+
+    NotNow, or Drift where live is not what the ledger says.
+    """
     if seen.mark is not None and not accept_drift:
         raise NotNow(
-            f"{site.key} still carries the rollout {seen.mark.rollout} at {seen.mark.percent} %; "
-            f"surefoot rollback {site.environment.service} {site.environment.name} puts it back"
+            f"{place.key} still carries the rollout {seen.mark.rollout} at {seen.mark.percent} %; "
+            f"surefoot rollback {place.service} {place.name} puts it back"
         )
     if not seen.settled:
-        raise NotNow(f"{site.key}: a change by {seen.by or 'somebody'} is still on its way; try again when it is done")
+        raise NotNow(f"{place.key}: a change by {seen.by or 'somebody'} is still on its way; try again when it is done")
     lost = [name for name, _ in seen.traffic.shares if name not in seen.revisions or not seen.revisions[name].ready]
     if lost:
-        raise NotNow(f"{site.key}: there is no way back, {', '.join(lost)} has traffic but is not ready")
-    last = await site.keep(rollouts.history, site.key, limit=1)
-    if last and not accept_drift and (expected := left_behind(last[0])) and expected != seen.traffic:
+        raise NotNow(f"{place.key}: there is no way back, {', '.join(lost)} has traffic but is not ready")
+    if past and not accept_drift and (expected := left_behind(past[0])) and expected != seen.traffic:
         raise Drift(
-            f"{site.key}: live is {seen.traffic}, but the ledger says {expected}; last written by "
+            f"{place.key}: live is {seen.traffic}, but the ledger says {expected}; last written by "
             f"{seen.by or 'somebody'}. If live is right, deploy with --accept-drift"
         )
 
