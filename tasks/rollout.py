@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from surefoot.errors import Drift, NotNow
+from surefoot.notice import Subject
 from surefoot.release import Release, Revision
 from surefoot.rollout import Mark, Phase
 from surefoot.service import Environment
@@ -29,10 +30,11 @@ _MARGIN_S = 120.0
 class Rollout:
     """A release on its way in one environment: what was before, what was last seen, and the judge's source."""
 
-    def __init__(self, site: Site, attempt: Attempt, seen: Live) -> None:
+    def __init__(self, site: Site, attempt: Attempt, seen: Live, previous: str = "") -> None:
         self.site = site
         self.attempt = attempt
         self.seen = seen
+        self.previous = previous or attempt.before.main
         self.source: Source = Probes(site.environment.checks, site.environment.plan.probes_per_s)
         self.looks = 0
         self.verdicts: list[dict[str, Any]] = []
@@ -48,6 +50,11 @@ class Rollout:
     def release(self) -> Release:
         """Return the release that is on its way."""
         return self.attempt.release
+
+    @property
+    def subject(self) -> Subject:
+        """Return what all notices of this rollout have in common."""
+        return self.site.subject(self.id, self.release, previous=self.previous)
 
     @property
     def stable(self) -> Revision:
@@ -97,9 +104,9 @@ def rollout_id(site: Site, release: Release) -> str:
     return f"{site.key}/{release.id}/{site.run.id[:8]}"
 
 
-def canary_name(site: Site, release: Release) -> str:
+def canary_name(place: Environment, release: Release) -> str:
     """Return the name that the target will give the release's revision."""
-    return release.revision_name(str(site.environment.place.settings.get("service", release.service)))
+    return release.revision_name(str(place.place.settings.get("service", release.service)))
 
 
 async def begin(site: Site, asked: Asked, lease: Lease, *, accept_drift: bool = False) -> Rollout:
@@ -116,7 +123,9 @@ async def begin(site: Site, asked: Asked, lease: Lease, *, accept_drift: bool = 
         last = await site.keep(rollouts.history, site.key, limit=1)
         preflight(site.environment, seen, last, accept_drift=accept_drift)
         begun = await site.keep(_open, _attempt(site, asked.release, lease, seen))
-    rollout = Rollout(site, replace(begun, fence=lease.fence), seen)
+    last = await site.keep(rollouts.last_promoted, site.key)
+    previous = last.release.short if last and begun.before == Traffic.all_on(last.canary) else ""
+    rollout = Rollout(site, replace(begun, fence=lease.fence), seen, previous)
     await rollout.stand(Phase.STAGING, 0)
     return rollout
 
@@ -130,7 +139,7 @@ def _attempt(site: Site, release: Release, lease: Lease, seen: Live) -> Attempt:
         run_id=site.run.id,
         run_url=site.run.url,
         before=seen.traffic,
-        canary=canary_name(site, release),
+        canary=canary_name(site.environment, release),
         fence=lease.fence,
         began_at=moment,
         changed_at=moment,
