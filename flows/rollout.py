@@ -19,7 +19,7 @@ from tasks.watch import watch
 async def roll_out(site: Site, asked: Asked, lease: Lease, *, accept_drift: bool = False) -> Rollout:
     """Climb to full traffic one step at a time; put it back if a step goes badly."""
     rollout = await begin(site, asked, lease, accept_drift=accept_drift)
-    await site.tell(notice.started(site.subject(rollout.id, asked.release), now()))
+    await site.tell(notice.started(rollout.subject, now()))
     plan = site.environment.plan
     try:
         await stage(rollout)

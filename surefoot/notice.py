@@ -145,12 +145,13 @@ def put_back(
     (None: nobody counted), `seen` is what probes saw afterwards, `again` the command that tries once more.
     """
     since = f"since {_time(now, seconds=True)}{f', {_line(seen)}' if seen else ''}"
-    cost = "not counted" if failed is None else f"about {count(failed)} requests failed because of it"
+    over = f", over {took(over_s)}" if over_s else ""
+    cost = () if failed is None else (f"*Cost*  about {count(failed)} requests failed because of it{over}",)
     sections = (
         _mentioned(subject, f"*Users are on {_previous(subject)} again {since}. Nothing to do now.*"),
         _join(f"*Why*   {_at(percent)}{_line(reason)}", *(_line(example) for example in examples)),
         _join(
-            f"*Cost*  {cost}{f', over {took(over_s)}' if over_s else ''}",
+            *cost,
             f"*Took*  {took(seconds)} from the verdict to 100 % on {_previous(subject)}",
         ),
     )

@@ -3,16 +3,19 @@
 import asyncio
 import logging
 import time
+from dataclasses import replace
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from surefoot import notice
+from surefoot.check import smoke_verdict
 from surefoot.errors import Interfered, RollbackFailed, StageFailed, SurefootError, TargetError
 from surefoot.rollout import Phase, Step
 from surefoot.target import Live, Target
 from surefoot.traffic import Traffic
 from tasks.clock import now
+from tasks.probes import smoke as look_once
 from tasks.rollout import Rollout
 from tasks.store.database import StoreUnavailable
 from tasks.targets import undo_command
@@ -20,6 +23,8 @@ from tasks.targets import undo_command
 # The way back is tried this often before people are called; the watchdog goes on after that.
 _WAY_BACK_TRIES = 5
 _WAY_BACK_PAUSE_S = 1.0
+# People wait for the message; a check that takes longer than this is not well anyway.
+_SEEN_S = 3.0
 _LOG = logging.getLogger("surefoot")
 
 
@@ -31,9 +36,8 @@ async def stage(rollout: Rollout) -> None:
     mark = rollout.mark(0, site.environment.plan.compare_s)
     fields = {"revision": rollout.attempt.canary, "image": str(release.image)}
     await rollout.change("stage", fields, lambda: site.target.stage(release, mark, rollout.seen))
-    subject = site.subject(rollout.id, release)
     seconds = time.monotonic() - began
-    await site.tell(notice.staged(subject, now(), rollout.attempt.canary, seconds, ""))
+    await site.tell(notice.staged(rollout.subject, now(), rollout.attempt.canary, seconds))
 
 
 @task(name="shift", task_run_name="shift to {step.percent} %", cache_policy=NO_CACHE)
@@ -57,7 +61,7 @@ async def promote(rollout: Rollout, seen: str) -> None:
     await rollout.end(Phase.PROMOTED, seen)
     site = rollout.site
     seconds = (now() - rollout.attempt.began_at).total_seconds()
-    await site.tell(notice.promoted(site.subject(rollout.id, rollout.release), now(), seconds, seen=seen))
+    await site.tell(notice.promoted(rollout.subject, now(), seconds, seen=seen))
 
 
 async def restore(rollout: Rollout, problem: BaseException) -> None:
@@ -73,8 +77,7 @@ async def restore(rollout: Rollout, problem: BaseException) -> None:
         await _put_back(rollout)
     except Interfered as interfered:
         await _told(rollout, Phase.NOT_PUT_BACK, str(interfered))
-        subject = rollout.site.subject(rollout.id, rollout.release)
-        await rollout.site.tell(notice.interfered(subject, now(), percent, str(interfered)))
+        await rollout.site.tell(notice.interfered(rollout.subject, now(), percent, str(interfered)))
         if interfered is not problem:
             raise RollbackFailed(f"not put back: {interfered}") from problem
     except SurefootError as failed:
@@ -96,7 +99,10 @@ async def _put_back(rollout: Rollout) -> None:
 
 
 async def way_back(target: Target, before: Traffic, rollout: str) -> Live:
-    """Return once the traffic is observed to be what it was; Interfered when another rollout holds the place."""
+    """Return once the traffic is observed to be what it was; Interfered when another rollout holds the place.
+
+    A write that is refused is looked at again before it is believed: what was read may have lagged behind.
+    """
     for tried in range(1, _WAY_BACK_TRIES + 1):
         try:
             live = await target.live()
@@ -104,8 +110,6 @@ async def way_back(target: Target, before: Traffic, rollout: str) -> Live:
                 return live
             _refuse_if_taken_over(live, rollout)
             return await target.shift(before, None, live)
-        except Interfered:
-            raise
         except TargetError as problem:
             if tried == _WAY_BACK_TRIES:
                 raise
@@ -131,13 +135,11 @@ async def _could_not(rollout: Rollout, percent: int, problem: SurefootError) -> 
     site = rollout.site
     command = undo_command(site.environment.place, rollout.attempt.before)
     await _told(rollout, Phase.NOT_PUT_BACK, str(problem))
-    subject = site.subject(rollout.id, rollout.release)
-    await site.tell(notice.not_put_back(subject, now(), percent=percent, problem=str(problem), command=command))
+    await site.tell(notice.not_put_back(rollout.subject, now(), percent=percent, problem=str(problem), command=command))
 
 
 async def _tell_put_back(rollout: Rollout, percent: int, problem: BaseException, seconds: float) -> None:
-    site, release = rollout.site, rollout.release
-    subject = site.subject(rollout.id, release)
+    site, release, subject = rollout.site, rollout.release, rollout.subject
     if isinstance(problem, StageFailed):
         await site.tell(notice.stage_failed(subject, now(), str(problem)))
     elif isinstance(problem, asyncio.CancelledError):
@@ -148,12 +150,19 @@ async def _tell_put_back(rollout: Rollout, percent: int, problem: BaseException,
             subject,
             now(),
             percent=percent,
-            reason=_why(problem),
+            reason=_why(problem).removeprefix(f"at {percent} %: "),
             seconds=seconds,
             again=again,
-            seen=f"{rollout.attempt.before}, read back",
+            seen=f"{rollout.attempt.before}, read back; {await seen_by_probes(rollout)}",
         )
         await site.tell(back)
+
+
+async def seen_by_probes(rollout: Rollout) -> str:
+    """Return what one round of checks says of the public address: done means observed."""
+    checks = [replace(check, timeout_s=min(check.timeout_s, _SEEN_S)) for check in rollout.site.environment.checks]
+    verdict = smoke_verdict(await look_once(checks, rollout.seen.url))
+    return f"checks {verdict.reason}"
 
 
 def _why(problem: BaseException) -> str:

@@ -11,8 +11,9 @@ from surefoot.errors import Interfered
 from surefoot.judge import judge
 from surefoot.rollout import Advance, Hold, Move, next_move
 from surefoot.verdict import Verdict
-from surefoot.vitals import Look, Vitals
+from surefoot.vitals import Look
 from tasks.clock import now
+from tasks.evidence import verdict_of
 from tasks.rollout import Rollout
 
 
@@ -33,8 +34,7 @@ async def watch(rollout: Rollout, percent: int, watch_s: float) -> Move:
             return move
         if not held and time.monotonic() - began >= watch_s:
             held = True
-            subject = rollout.site.subject(rollout.id, rollout.release)
-            await rollout.site.tell(notice.held(subject, now(), percent, move.reason))
+            await rollout.site.tell(notice.held(rollout.subject, now(), percent, move.reason))
 
 
 @task(name="look", task_run_name="look at {what}", cache_policy=NO_CACHE)
@@ -50,20 +50,12 @@ async def look(rollout: Rollout, looks: list[Look], what: str) -> Verdict:
     looks.append(seen)
     rollout.looks += 1
     verdict = judge(looks, plan.harm, plan.limits, rollout.looks, plan.planned_looks)
-    sides = {"stable": _numbers(seen.stable), "canary": _numbers(seen.canary)}
-    rollout.verdicts.append({"at": what, "outcome": str(verdict.outcome), "reason": verdict.reason, **sides})
-    await rollout.record("look", what=what, outcome=verdict.outcome, reason=verdict.reason, seen=seen)
+    kept = await rollout.record("look", what=what, outcome=verdict.outcome, reason=verdict.reason, seen=seen)
+    rollout.verdicts.append(verdict_of(kept.fields))
     return verdict
 
 
 async def _tell(rollout: Rollout, percent: int, move: Move, verdict: Verdict) -> None:
     if isinstance(move, Advance) and percent:
-        subject = rollout.site.subject(rollout.id, rollout.release)
-        await rollout.site.tell(notice.advanced(subject, now(), percent, str(verdict)))
+        await rollout.site.tell(notice.advanced(rollout.subject, now(), percent, str(verdict)))
     await rollout.record("move", at=percent, move=type(move).__name__, reason=move.reason)
-
-
-def _numbers(vitals: Vitals) -> dict[str, float]:
-    p50, p95 = (vitals.latency_ms.quantile(q) if vitals.latency_ms.counts else 0.0 for q in (0.5, 0.95))
-    numbers = {"requests": vitals.requests, "errors": vitals.errors, "errors_percent": 100 * vitals.error_rate}
-    return {**numbers, "p50_ms": p50, "p95_ms": p95}

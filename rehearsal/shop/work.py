@@ -8,7 +8,7 @@ from rehearsal.shop.settings import Fault, Settings
 
 _SPREAD = 0.25  # sigma of the log-normal: the slowest in a hundred takes about 1.8 times the median
 _SLOWER = 1.4
-_CUSTOMERS_KEPT = 40
+_CUSTOMERS_KEPT = 20
 _EVICTION_SHARE = 0.05
 _LEAK_BYTES = 64 * 1024
 _LEAK_MAX = 4096  # 256 MiB: enough to be seen, not enough to take the machine down

@@ -13,6 +13,7 @@ _EMOJI = {
     "warning": "⚠️",
     "x": "❌",
     "rewind": "⏪",
+    "leftwards_arrow_with_hook": "↩",
     "rocket": "🚀",
     "hourglass_flowing_sand": "⏳",
     "rotating_light": "🚨",
@@ -63,11 +64,15 @@ def channel_page(channel: Channel, channels: Iterable[Channel]) -> str:
 
 def mrkdwn(text: str) -> str:
     """Return Slack's mark-up as HTML; nothing in it can be mark-up of the page's own."""
-    parts, end = [], 0
-    for token in _TOKEN.finditer(text):
-        parts += [_styled(text[end : token.start()]), _special(token)]
-        end = token.end()
-    return "".join([*parts, _styled(text[end:])])
+    # Styles reach over links, times and code, so these stand aside while the text is styled.
+    aside: list[str] = []
+
+    def put_aside(token: re.Match[str]) -> str:
+        aside.append(_special(token))
+        return f"\0{len(aside) - 1}\0"
+
+    styled = _styled(_TOKEN.sub(put_aside, text.replace("\0", "")))
+    return re.sub("\0(\\d+)\0", lambda place: aside[int(place[1])], styled)
 
 
 def _with_thread(channel: Channel, message: Message) -> str:
@@ -115,6 +120,8 @@ def _special(token: re.Match[str]) -> str:
     if token["code"]:
         return f"<code>{_plain(token['code'])}</code>"
     address, _, label = token["link"].partition("|")
+    if address.startswith("!date"):
+        return _plain(label)
     if not address.startswith(("http://", "https://", "mailto:")):
         return f"<b>{_plain(label or address)}</b>"
     return f'<a href="{_plain(address)}">{_plain(label or address)}</a>'
