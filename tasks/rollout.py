@@ -120,8 +120,8 @@ async def begin(site: Site, asked: Asked, lease: Lease, *, accept_drift: bool = 
     if begun is not None and begun.ended_at is not None:
         raise NotNow(f"this run's rollout of {begun.release.short} has ended already: {begun.phase}, {begun.reason}")
     if begun is None:
-        last = await site.keep(rollouts.history, site.key, limit=1)
-        preflight(site.environment, seen, last, accept_drift=accept_drift)
+        past = await site.keep(rollouts.history, site.key, limit=1)
+        preflight(site.environment, seen, past, accept_drift=accept_drift)
         begun = await site.keep(_open, _attempt(site, asked.release, lease, seen))
     last = await site.keep(rollouts.last_promoted, site.key)
     previous = last.release.short if last and begun.before == Traffic.all_on(last.canary) else ""
