@@ -12,11 +12,11 @@ from tasks.store import lease, releases
 from tasks.store.database import StoreUnavailable
 from tasks.store.releases import Asked
 
-# A holder that died is noticed after this long; it renews three times in between.
-TTL_S = 30.0
 _LOOK_AGAIN_S = 0.5
 # Longer than any plan that a person would wait for; then the answer is "no", not silence.
 _LONGEST_WAIT_S = 6 * 3600.0
+# A holder that lives renews its lease so often before it would run out.
+_BEATS = 3
 _LOG = logging.getLogger("surefoot")
 
 
@@ -44,7 +44,7 @@ async def _wait(site: Site, asked: Asked) -> lease.Lease:
         if newest is not None and newest.seq != asked.seq:
             raise Superseded(f"{newest.release.short} was asked for after {asked.release.short}; it goes instead")
         try:
-            return await site.keep(lease.acquire, site.key, site.run.id, now(), ttl_s=TTL_S, link=site.run.url)
+            return await site.keep(lease.acquire, site.key, site.run.id, now(), ttl_s=site.lease_s, link=site.run.url)
         except LeaseHeld:
             if asyncio.get_running_loop().time() > deadline:
                 raise
@@ -53,9 +53,9 @@ async def _wait(site: Site, asked: Asked) -> lease.Lease:
 
 async def _beat(site: Site, held: lease.Lease, owner: "asyncio.Task[object] | None") -> None:
     while True:
-        await asyncio.sleep(TTL_S / 3)
+        await asyncio.sleep(site.lease_s / _BEATS)
         try:
-            held = await site.keep(lease.renew, held, now(), TTL_S)
+            held = await site.keep(lease.renew, held, now(), site.lease_s)
         except LeaseHeld as problem:
             if owner is not None:
                 owner.cancel(f"the lease on {site.key} is lost: {problem}")

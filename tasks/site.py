@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from sqlalchemy import Connection
+
 from surefoot.notice import Notice, Subject
 from surefoot.release import Release
 from surefoot.service import Environment, Service
@@ -33,13 +35,22 @@ class Site:
     """An environment, its target, the store, and the people to tell. `open_site` opens one."""
 
     def __init__(
-        self, service: Service, environment: Environment, *, target: Target, store: Store, run: Run, courier: Courier
+        self,
+        service: Service,
+        environment: Environment,
+        *,
+        target: Target,
+        store: Store,
+        run: Run,
+        courier: Courier,
+        lease_s: float,
     ) -> None:
         self.service = service
         self.environment = environment
         self.target = target
         self.store = store
         self.run = run
+        self.lease_s = lease_s
         self._courier = courier
 
     @property
@@ -53,12 +64,19 @@ class Site:
 
     async def tell(self, notice: Notice) -> None:
         """Put a notice into the outbox. Telling people never breaks the work, so a lost store is only logged."""
-        if self.environment.slack is None:
-            return
         try:
-            await self.store.run(outbox.enqueue, self.environment.slack.channel, notice, now())
+            await self.store.run(self.post, notice)
         except StoreUnavailable as problem:
             _LOG.warning("the notice %r of %s could not be kept: %s", notice.kind, notice.subject, problem)
+        self.ring()
+
+    def post(self, connection: Connection, notice: Notice) -> None:
+        """Put a notice into the outbox in the transaction that it tells of: neither is kept without the other."""
+        if self.environment.slack is not None:
+            outbox.enqueue(connection, self.environment.slack.channel, notice, now())
+
+    def ring(self) -> None:
+        """Let what is in the outbox be sent."""
         self._courier.ring()
 
     def subject(self, rollout: str, release: Release, **more: Any) -> Subject:
@@ -97,6 +115,7 @@ async def open_site(service: str, environment: str, run: Run) -> AsyncIterator[S
     async with open_store() as store, Courier(store, place.slack).working() as courier:
         target = connect(place.place)
         try:
-            yield Site(found, place, target=target, store=store, run=run, courier=courier)
+            lease_s = settings.tool_settings().lease_s
+            yield Site(found, place, target=target, store=store, run=run, courier=courier, lease_s=lease_s)
         finally:
             await target.close()
