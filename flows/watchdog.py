@@ -21,7 +21,12 @@ async def watchdog() -> State[Any]:
 
 
 async def look_after(run: Run) -> str:
-    """Go through every place; one that cannot be looked at does not keep the others waiting."""
+    """Make one round, and say what was done."""
+    return "; ".join(await look_round(run)) or "nothing was left behind"
+
+
+async def look_round(run: Run) -> list[str]:
+    """Go through every place; one that cannot be looked at (`! …`) does not keep the others waiting."""
     done: list[str] = []
     for service, environment in every_place():
         try:
@@ -31,6 +36,8 @@ async def look_after(run: Run) -> str:
                 done += await promise_kept(site)
         except SurefootError as problem:
             done.append(f"! {service} {environment}: {problem}")
+        except Exception as problem:  # whatever is wrong with one place, the others are looked after
+            done.append(f"! {service} {environment}: {type(problem).__name__}: {problem}")
     async with open_store() as store:
         await post(store)
-    return "; ".join(done) or "nothing was left behind"
+    return done
