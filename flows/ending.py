@@ -12,6 +12,7 @@ from tasks.stop import stop_on_sigterm
 # The state's name is what `surefoot deploy` turns into its exit code, and what people filter by.
 _ENDS: tuple[tuple[type[errors.SurefootError], str, Any], ...] = (
     (errors.Superseded, "Superseded", Cancelled),
+    (errors.TimedOut, "TimedOut", Cancelled),
     (errors.NotApproved, "NotApproved", Cancelled),
     (errors.Cancelled, "Cancelled", Cancelled),
     (errors.NotNow, "Refused", Failed),

@@ -2,32 +2,53 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
-_STABLE, _CANARY = "#6b7280", "#2563eb"
+_STABLE, _CANARY, _STEP = "#6b7280", "#2563eb", "#d1d5db"
+# More points than this cannot be told apart in the picture, and would make it heavy.
+_MOST_POINTS = 240
 
 
-def comparison(looks: Sequence[dict[str, Any]]) -> str:
+def comparison(looks: Sequence[Mapping[str, Any]]) -> str:
     """Return a markdown image of both sides' p95 (ms) and failed requests (%), look by look; "" for fewer than two."""
     if len(looks) < 2:
         return ""
     # Half a second to import: only where something is drawn.
     from matplotlib.figure import Figure  # noqa: PLC0415
 
+    looks = looks[:: -(-len(looks) // _MOST_POINTS)]
     figure = Figure(figsize=(7, 2.4), layout="constrained")
-    for axis, name, unit in zip(
+    for axis, name, title in zip(
         figure.subplots(1, 2), ("p95_ms", "errors_percent"), ("p95, ms", "failed, %"), strict=True
     ):
         for side, colour in (("stable", _STABLE), ("canary", _CANARY)):
-            axis.plot([look[side][name] for look in looks], color=colour, label=side, marker=".")
-        axis.set_ylim(bottom=0)
-        axis.set_title(unit, fontsize=9, loc="left")
-        axis.set_xlabel("look", fontsize=8)
-        axis.tick_params(labelsize=8)
+            numbers = [look[side][name] for look in looks]
+            axis.plot(
+                range(1, len(looks) + 1), numbers, color=colour, label=side, marker="." if len(looks) < 60 else ""
+            )
+        axis.set_ylim(bottom=0, top=None if axis.get_ylim()[1] > 0.1 else 1)
+        axis.set_title(title, fontsize=9, loc="left")
         axis.spines[["top", "right"]].set_visible(False)
-    figure.axes[0].legend(fontsize=8, frameon=False)
+        _mark_steps(axis, looks)
+    figure.axes[0].legend(fontsize=8, frameon=False, loc="lower left")
     return f"![canary and stable, look by look](data:image/svg+xml;base64,{_svg(figure)})"
+
+
+def _mark_steps(axis: Any, looks: Sequence[Mapping[str, Any]]) -> None:
+    """Write below the axis at which percent the looks were made, with a line where a step begins."""
+    steps = [(at, len(list(group))) for at, group in groupby(str(look["at"]).partition(",")[0] for look in looks)]
+    begins = 0.5
+    middles = []
+    for _, number in steps:
+        if begins > 1:
+            axis.axvline(begins, color=_STEP, linewidth=0.8)
+        middles.append(begins + number / 2)
+        begins += number
+    axis.set_xticks(middles, [at for at, _ in steps])
+    axis.tick_params(labelsize=8)
+    axis.tick_params(axis="x", length=0)
 
 
 def _svg(figure: Any) -> str:

@@ -132,6 +132,12 @@ def standing(connection: Connection, key: str) -> list[ApprovalRecord]:
     return [_record(row) for row in rows]
 
 
+def of_run(connection: Connection, run_id: str) -> list[ApprovalRecord]:
+    """Return every question that a run has asked, the oldest first."""
+    rows = connection.execute(select(approvals).where(approvals.c.run_id == run_id).order_by(approvals.c.seq))
+    return [_record(row) for row in rows.mappings()]
+
+
 def valid(connection: Connection, run_id: str, plan_hash: str) -> ApprovalRecord | None:
     """Return the yes that this run has for exactly this plan, unspent or spent by itself."""
     said_yes = approvals.c.state.in_((ApprovalState.APPROVED, ApprovalState.SPENT))

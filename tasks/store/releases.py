@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from surefoot.release import Commit, Image, Release
 from tasks.store.schema import releases
@@ -54,6 +54,18 @@ def of_run(connection: Connection, key: str, run_id: str) -> Asked | None:
     mine = (releases.c.key == key) & (releases.c.run_id == run_id)
     row = connection.execute(select(releases).where(mine).order_by(releases.c.seq.desc())).first()
     return None if row is None else _asked(row)
+
+
+def between(connection: Connection, key: str, after: str, upto: str) -> list[Release]:
+    """Return what was asked for in a place after one release (from the start: "") up to another, the newest first."""
+    mine = releases.c.key == key
+    first, last = (
+        connection.scalar(select(func.max(releases.c.seq)).where(mine & (releases.c.release_id == release)))
+        for release in (after, upto)
+    )
+    wanted = mine & (releases.c.seq > (first or 0)) & (releases.c.seq <= (last or 0))
+    rows = connection.execute(select(releases.c.release).where(wanted).order_by(releases.c.seq.desc()))
+    return [read_release(row.release) for row in rows]
 
 
 def with_image(connection: Connection, key: str, image: str) -> Asked | None:
