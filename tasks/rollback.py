@@ -93,12 +93,15 @@ async def roll_back(service: str, environment: str, to: str, reason: str, run: R
         went = WentBack(live.traffic, live.traffic)
         async with _store(went) as store:
             taken, past = await _take(store, place, run, went)
-            # What its owner wrote until it lost the lease is ours to undo, so it is looked at again.
-            live = await _look(target, place) if went.stopped else live
-            live = await _shift(target, place, goal(place.key, live, past, to), live)
-            went.seconds = time.monotonic() - began
-            went.now, went.seen = live.traffic, smoke_verdict(await smoke(place.checks, live.url))
-            await _keep(store, place, taken, went, reason)
+            try:
+                # What its owner wrote until it lost the lease is ours to undo, so it is looked at again.
+                live = await _look(target, place) if went.stopped else live
+                live = await _shift(target, place, goal(place.key, live, past, to), live)
+                went.seconds = time.monotonic() - began
+                went.now, went.seen = live.traffic, smoke_verdict(await smoke(place.checks, live.url))
+                await _keep(store, place, taken, went, reason)
+            finally:
+                await _give_back(store, taken, went)
         return went
     finally:
         await target.close()
@@ -163,13 +166,22 @@ async def _take(
     return Taken(held, opened), past
 
 
+async def _give_back(store: Store | None, taken: Taken | None, went: WentBack) -> None:
+    """Let go of the place, however it went: what is left to do there is the watchdog's."""
+    if store is None or taken is None:
+        return
+    try:
+        await store.run(lease.release, taken.lease)
+    except SurefootError as problem:
+        went.notes.append(f"store: {problem}; the place is free again in {_TTL_S:.0f} s")
+
+
 async def _keep(store: Store | None, place: Environment, taken: Taken | None, went: WentBack, reason: str) -> None:
     """Write down what was done and tell people; neither can undo it."""
     if store is None or taken is None:
         return
     try:
         await store.run(_record, place, taken, went, reason)
-        await store.run(lease.release, taken.lease)
         if place.slack is not None and (problem := await deliver(store, place.slack)):
             went.notes.append(f"slack: {problem}; the notice is kept and will be sent")
     except SurefootError as problem:
