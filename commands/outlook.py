@@ -129,19 +129,15 @@ def _climb(plan: Plan, terminal: Terminal) -> Iterator[str]:
 
 
 def _stretch(mark: str, name: str, sight: Sight, plan: Plan, terminal: Terminal) -> Iterator[str]:
-    watch, requests = duration(sight.watch_s), count(sight.requests)
-    if not sight.enough:
-        more_s = (sight.needs - sight.requests) / plan.probes_per_s
-        how = (
-            f"held about {took(more_s)} more"
-            if more_s <= plan.patience_s
-            else "held until patience ends, then put back"
-        )
-        said = f"{watch}; {requests} requests to each side are too few to pass, {count(sight.needs)} are needed: {how}"
-        yield from _line(terminal.sign(Sign.BLIND), name, said, terminal)
+    said = f"{duration(sight.watch_s):<5} {count(sight.requests)} requests a side"
+    if sight.enough:
+        said += f": put back from {count(sight.fails_at)} failures ({percent(sight.fails_at / sight.requests)})"
+        yield from _line(mark, name, said, terminal)
         return
-    at = f"put back from {count(sight.fails_at)} failures on ({percent(sight.fails_at / sight.requests)})"
-    yield from _line(mark, name, f"{watch}; {requests} requests to each side: {at}", terminal)
+    more_s = (sight.needs - sight.requests) / plan.probes_per_s
+    how = f"held about {took(more_s)} more" if more_s <= plan.patience_s else "held until patience ends, then put back"
+    too_few = f"{said}, too few: it takes {count(sight.needs)} to pass; {how}"
+    yield from _line(terminal.sign(Sign.BLIND), name, too_few, terminal)
 
 
 def _harm(plan: Plan) -> str:

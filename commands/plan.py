@@ -102,7 +102,9 @@ async def _hash(service: Service, place: Environment, target: "Target", store: "
     from tasks.notify import Courier  # noqa: PLC0415
     from tasks.site import Site  # noqa: PLC0415
 
-    site = Site(service, place, target=target, store=store, run=this_person(), courier=Courier(store, None))
+    # Nothing is held and nobody is told: this site is only looked at.
+    courier, me = Courier(store, None), this_person()
+    site = Site(service, place, target=target, store=store, run=me, courier=courier, lease_s=0.0)
     question = await compose(site, replace(asked, key=place.key))
     return question.hash
 

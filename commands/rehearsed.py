@@ -65,14 +65,26 @@ async def rehearsed(folder: Path, environ: Mapping[str, str] = os.environ) -> As
     arguments = ["--state", str(folder / "cloud"), "--announce", str(announce), "--channel", CHANNEL]
     arguments += ["--public", f"shop={free_port(8800)}", "--public", f"shop-staging={free_port(8801)}"]
     async with child(arguments, {**environ, "REHEARSAL_SLACK_TOKEN": TOKEN}, log, module="rehearsal") as process:
-        for _ in range(int(_START_S * 20)):
-            if announce.exists() or process.returncode is not None:
-                break
-            await asyncio.sleep(0.05)
-        if not announce.exists():
-            last = "\n  ".join(log.read_text(errors="replace").splitlines()[-5:])
-            raise Unavailable(f"the rehearsal did not come up; the end of {log}:\n  {last}")
-        yield Cloud(**json.loads(announce.read_text()))
+        yield await announced(process, announce, log)
+
+
+async def announced(process: asyncio.subprocess.Process, announce: Path, log: Path) -> Cloud:
+    """Return where a rehearsal is, once it has said so; Unavailable with the end of its log when it does not."""
+    for _ in range(int(_START_S * 20)):
+        if process.returncode is not None or _said(announce):
+            break
+        await asyncio.sleep(0.05)
+    if said := _said(announce):
+        return Cloud(**json.loads(said))
+    raise Unavailable(f"the rehearsal did not come up; the end of {log}:\n  {_end_of(log)}")
+
+
+def _said(announce: Path) -> str:
+    return announce.read_text() if announce.exists() else ""
+
+
+def _end_of(log: Path) -> str:
+    return "\n  ".join(log.read_text(errors="replace").splitlines()[-5:])
 
 
 async def seed(cloud: Cloud, version: str) -> dict[str, str]:

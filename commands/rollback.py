@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -47,12 +49,10 @@ def rollback(
     place = settings.environment(settings.load(service), environment)
     if to:
         confirm_by_name(f"All users of {place.key} go to {to}, whatever that is.", place.service, yes=yes)
-    # What it warns of is said in rows of our own.
-    logging.getLogger("surefoot").addHandler(logging.NullHandler())
-    logging.getLogger("surefoot").propagate = False
     names = {"service": place.service, "environment": place.name}
     try:
-        went = asyncio.run(roll_back(service, environment, to, reason, this_person()))
+        with _no_log(ctx.obj):
+            went = asyncio.run(roll_back(service, environment, to, reason, this_person()))
     except NotBack as problem:
         if as_json:
             click.echo(document("rollback/1", {**names, **_failed(problem)}))
@@ -64,6 +64,18 @@ def rollback(
         return
     click.echo("\n".join(told(went, place.key, ctx.obj)))
     click.echo(ctx.obj.next(f"surefoot history {place.service} {place.name}"), err=not ctx.obj.live)
+
+
+@contextmanager
+def _no_log(terminal: Terminal) -> Iterator[None]:
+    """Keep warnings off the screen while the block runs: rows of our own say the same. With -v they are wanted."""
+    root, silent = logging.getLogger(), logging.NullHandler()
+    if not terminal.verbosity:
+        root.addHandler(silent)
+    try:
+        yield
+    finally:
+        root.removeHandler(silent)
 
 
 def told(went: "WentBack", key: str, terminal: Terminal) -> list[str]:

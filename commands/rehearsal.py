@@ -1,0 +1,106 @@
+"""`surefoot rehearsal up`: a Cloud Run and a Slack that live on this laptop."""
+
+import asyncio
+import os
+import signal
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from commands.menu import examples
+from commands.row import Row
+from commands.terminal import Sign, Terminal, document
+from surefoot.errors import Unavailable
+
+if TYPE_CHECKING:
+    from commands.rehearsed import Cloud
+
+_EXAMPLES = examples(
+    ("the sample shop, at the addresses of rehearsal/shop.yaml", "surefoot rehearsal up"),
+    ("a cloud with nothing on it, at any free ports", "surefoot rehearsal up --empty --any-port"),
+    codes="0 stopped · 1 it did not come up · 2 bad input",
+)
+
+
+@click.group(epilog=_EXAMPLES, subcommand_metavar="COMMAND …")
+def rehearsal() -> None:
+    """A Cloud Run and a Slack that live on this laptop: nothing leaves it, nothing is billed."""
+
+
+@rehearsal.command(epilog=_EXAMPLES)
+@click.option("--grpc-port", default=8701, show_default=True, help="Cloud Run Admin API.")
+@click.option("--control-port", default=8702, show_default=True, help="Faults, journal, statistics, metrics.")
+@click.option("--slack-port", default=8703, show_default=True, help="Slack stand-in.")
+@click.option("--public", multiple=True, metavar="SERVICE=PORT", help="A service's address (shop=8800).")
+@click.option("--any-port", is_flag=True, help="Whatever is free, instead of all of these.")
+@click.option("--empty", is_flag=True, help="Without the sample shop.")
+@click.option("--catalogue", type=click.Path(path_type=Path), help="The images there are; else the sample shop's.")
+@click.option(
+    "--state", type=click.Path(path_type=Path), default=".surefoot/rehearsal", show_default=True, help="Logs."
+)
+@click.option("--json", "as_json", is_flag=True, help="Its addresses as one document.")
+@click.pass_context
+def up(ctx: click.Context, /, **typed: Any) -> None:
+    """Run the rehearsal until Ctrl-C; the sample shop 1.0.0 is live on it, in staging and production."""
+    folder = typed.pop("state").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in ("addresses.json", "rehearsal.log"):
+        (folder / old).unlink(missing_ok=True)
+    asyncio.run(_up(ctx.obj, folder, **typed))
+
+
+async def _up(terminal: Terminal, folder: Path, *, empty: bool, as_json: bool, **typed: Any) -> None:
+    from commands.engine import child  # noqa: PLC0415 (--help does without)
+    from commands.rehearsed import TOKEN, announced, seed, write_service_file  # noqa: PLC0415
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    announce, log = folder / "addresses.json", folder / "rehearsal.log"
+    environ = {"REHEARSAL_SLACK_TOKEN": TOKEN, **os.environ}
+    async with child(arguments(folder, announce, **typed), environ, log, module="rehearsal") as process:
+        cloud = await announced(process, announce, log)
+        services = {} if empty else await seed(cloud, "1.0.0")
+        file = "" if empty else str(write_service_file(folder, cloud))
+        _tell(terminal, cloud, services, file, as_json=as_json)
+        died = asyncio.create_task(process.wait())
+        await asyncio.wait({died, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        if not stop.is_set():
+            raise Unavailable(f"the rehearsal has ended with {process.returncode}; see {log}")
+        click.echo("Stopping.", err=True)
+
+
+def arguments(
+    folder: Path,
+    announce: Path,
+    *,
+    grpc_port: int,
+    control_port: int,
+    slack_port: int,
+    public: tuple[str, ...],
+    any_port: bool,
+    catalogue: Path | None,
+) -> list[str]:
+    """Return how `python -m rehearsal` is started."""
+    ports = {"--grpc-port": grpc_port, "--control-port": control_port, "--slack-port": slack_port}
+    shops = public or (() if any_port else ("shop=8800", "shop-staging=8801"))
+    return [
+        *("--state", str(folder), "--announce", str(announce), "--channel", "shop-releases"),
+        *(word for name, port in ports.items() for word in (name, "0" if any_port else str(port))),
+        *(word for each in shops for word in ("--public", each)),
+        *(("--catalogue", str(catalogue.absolute())) if catalogue else ()),
+    ]
+
+
+def _tell(terminal: Terminal, cloud: "Cloud", services: dict[str, str], file: str, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(document("rehearsal/1", {**asdict(cloud), "services": services, "service_file": file or None}))
+        return
+    shown = {"cloud": f"{cloud.grpc}   Cloud Run Admin API", "slack": cloud.slack_page, "control": cloud.control}
+    for name, address in {**services, **shown, **({"file": file} if file else {})}.items():
+        click.echo("\n".join(Row(Sign.GOOD, name, (address,)).show(terminal, len("shop-staging"))))
+    if file:
+        click.echo(f"\nNext  SUREFOOT_SERVICES={file} surefoot plan shop production", err=not terminal.live)
+    click.echo("Ctrl-C stops it; nothing is left running.", err=not terminal.live)
