@@ -14,7 +14,6 @@ from tasks.register import (
     Wanted,
     ask_for_production,
     evidence_from,
-    record_verified,
     register,
     this_run,
     verified,
@@ -55,13 +54,12 @@ async def deploy_production(service: str, release: str, accept_drift: bool = Fal
 
 
 async def to_staging(service: str, wanted: Wanted, *, accept_drift: bool = False) -> str:
-    """Register, roll out, record as verified, ask for production."""
+    """Register, roll out (who is promoted is verified), ask for production."""
     async with open_site(service, "staging", this_run()) as site:
         release = wanted.release(site.environment.service)
         asked = await register(site, release)
         async with hold(site, asked) as lease:
             rollout = await roll_out(site, asked, lease, accept_drift=accept_drift)
-        await record_verified(rollout, asked)
         if "production" in site.service.environments:
             await ask_for_production(site, release, rollout.id)
         return f"{release.short} is live in staging"

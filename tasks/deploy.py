@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Collection
 from dataclasses import replace
 
 from prefect import task
@@ -10,7 +11,8 @@ from prefect.cache_policies import NO_CACHE
 
 from surefoot import notice
 from surefoot.check import smoke_verdict
-from surefoot.errors import Interfered, RollbackFailed, StageFailed, SurefootError, TargetError
+from surefoot.errors import Cancelled, Interfered, RollbackFailed, StageFailed, SurefootError, TargetError
+from surefoot.notice import Notice
 from surefoot.rollout import Phase, Step
 from surefoot.target import Live, Target
 from surefoot.traffic import Traffic
@@ -25,6 +27,8 @@ _WAY_BACK_TRIES = 5
 _WAY_BACK_PAUSE_S = 1.0
 # People wait for the message; a check that takes longer than this is not well anyway.
 _SEEN_S = 3.0
+# How a rollout ends that somebody else wrote into: the watchdog leaves it alone as well.
+LEFT_ALONE = "left alone: "
 _LOG = logging.getLogger("surefoot")
 
 
@@ -55,51 +59,65 @@ async def shift(rollout: Rollout, step: Step) -> None:
 @task(name="promote", cache_policy=NO_CACHE)
 async def promote(rollout: Rollout, seen: str) -> None:
     """Close a rollout that reached the top: the mark goes, the old revision stays as the way back, people hear."""
-    top = Traffic.all_on(rollout.attempt.canary)
     await rollout.stand(Phase.BAKING, 100, seen)
+    await finish(rollout, seen)
+
+
+async def finish(rollout: Rollout, seen: str) -> None:
+    """Take the mark away and close the rollout; `seen` is what its last checks said."""
+    top = Traffic.all_on(rollout.attempt.canary)
     await rollout.change("finish", {}, lambda: rollout.site.target.shift(top, None, rollout.seen))
-    await rollout.end(Phase.PROMOTED, seen)
-    site = rollout.site
     seconds = (now() - rollout.attempt.began_at).total_seconds()
-    await site.tell(notice.promoted(rollout.subject, now(), seconds, seen=seen))
+    await rollout.end(Phase.PROMOTED, seen, notice.promoted(rollout.subject, now(), seconds, seen=seen))
 
 
 async def restore(rollout: Rollout, problem: BaseException) -> None:
     """Put user traffic back to what it was, tell why; RollbackFailed when that cannot be done.
 
     Not a Prefect task on purpose: it needs no Prefect, no store and no Slack. What another writer did is left alone.
+    Cancelled when somebody has taken the place over, an operator or the watchdog: then it is theirs.
     """
-    percent, reason = rollout.attempt.percent, _why(problem)
-    began = time.monotonic()
+    if not isinstance(problem, StoreUnavailable) and (by := await rollout.overtaken()):
+        raise Cancelled(f"stopped at {rollout.attempt.percent} %: {by}") from problem
+    percent, began = rollout.attempt.percent, time.monotonic()
     try:
         if isinstance(problem, Interfered):
             raise problem
-        await _put_back(rollout)
+        await _put_back(rollout, problem)
     except Interfered as interfered:
-        await _told(rollout, Phase.NOT_PUT_BACK, str(interfered))
-        await rollout.site.tell(notice.interfered(rollout.subject, now(), percent, str(interfered)))
+        told = notice.interfered(rollout.subject, now(), percent, str(interfered))
+        await _end(rollout, Phase.NOT_PUT_BACK, f"{LEFT_ALONE}{interfered}", told)
         if interfered is not problem:
             raise RollbackFailed(f"not put back: {interfered}") from problem
-    except SurefootError as failed:
-        await _could_not(rollout, percent, failed)
+    except Exception as failed:  # whatever it is: users are where they should not be, and people have to know
+        await _end(rollout, Phase.NOT_PUT_BACK, str(failed), _not_put_back(rollout, percent, failed))
         raise RollbackFailed(f"NOT put back, {rollout.release.short} still has traffic: {failed}") from problem
     else:
-        await _told(rollout, Phase.PUT_BACK, reason)
-        await _tell_put_back(rollout, percent, problem, time.monotonic() - began)
+        told = await _put_back_notice(rollout, percent, problem, time.monotonic() - began)
+        await _end(rollout, Phase.PUT_BACK, _why(problem), told)
 
 
-async def _put_back(rollout: Rollout) -> None:
+async def _put_back(rollout: Rollout, problem: BaseException) -> None:
     before, target = rollout.attempt.before, rollout.site.target
     if not rollout.wrote:
         return
+    ours = may_be_ours(before, rollout.attempt.canary, rollout.attempt.percent)
+    if isinstance(problem, StoreUnavailable):
+        await way_back(target, before, rollout.id, ours)
+        return
     try:
-        await rollout.change("restore", {"traffic": str(before)}, lambda: way_back(target, before, rollout.id))
+        await rollout.change("restore", {"traffic": str(before)}, lambda: way_back(target, before, rollout.id, ours))
     except StoreUnavailable:
-        await way_back(target, before, rollout.id)
+        await way_back(target, before, rollout.id, ours)
 
 
-async def way_back(target: Target, before: Traffic, rollout: str) -> Live:
-    """Return once the traffic is observed to be what it was; Interfered when another rollout holds the place.
+def may_be_ours(before: Traffic, canary: str, percent: int) -> frozenset[Traffic]:
+    """Return every traffic that a rollout which came to `percent` may have written; any other is somebody's own."""
+    return frozenset({before, *(before.toward(canary, share) for share in range(1, percent + 1))})
+
+
+async def way_back(target: Target, before: Traffic, rollout: str, ours: Collection[Traffic]) -> Live:
+    """Return once the traffic is observed to be what it was; Interfered when another holds the place, or has set it.
 
     A write that is refused is looked at again before it is believed: what was read may have lagged behind.
     """
@@ -108,7 +126,7 @@ async def way_back(target: Target, before: Traffic, rollout: str) -> Live:
             live = await target.live()
             if live.mark is None and live.traffic == before:
                 return live
-            _refuse_if_taken_over(live, rollout)
+            _refuse_if_taken_over(live, rollout, ours)
             return await target.shift(before, None, live)
         except TargetError as problem:
             if tried == _WAY_BACK_TRIES:
@@ -118,44 +136,41 @@ async def way_back(target: Target, before: Traffic, rollout: str) -> Live:
     raise AssertionError("unreachable: the last try returns or raises")
 
 
-def _refuse_if_taken_over(live: Live, rollout: str) -> None:
+def _refuse_if_taken_over(live: Live, rollout: str, ours: Collection[Traffic]) -> None:
     if live.mark is None or live.mark.rollout != rollout:
         other = f"the rollout {live.mark.rollout}" if live.mark else live.by or "somebody"
         raise Interfered(f"{other} has taken over, live is {live.traffic}; it is left alone")
+    if live.settled and live.traffic not in ours:
+        raise Interfered(f"{live.by or 'somebody'} has set the traffic to {live.traffic}; it is left alone")
 
 
-async def _told(rollout: Rollout, phase: Phase, reason: str) -> None:
+async def _end(rollout: Rollout, phase: Phase, reason: str, told: Notice) -> None:
     try:
-        await rollout.end(phase, reason)
-    except (StoreUnavailable, SurefootError) as problem:
+        await rollout.end(phase, reason, told)
+    except SurefootError as problem:
         _LOG.warning("%s ended as %r, but that could not be kept: %s", rollout.id, phase, problem)
 
 
-async def _could_not(rollout: Rollout, percent: int, problem: SurefootError) -> None:
-    site = rollout.site
-    command = undo_command(site.environment.place, rollout.attempt.before)
-    await _told(rollout, Phase.NOT_PUT_BACK, str(problem))
-    await site.tell(notice.not_put_back(rollout.subject, now(), percent=percent, problem=str(problem), command=command))
+def _not_put_back(rollout: Rollout, percent: int, problem: Exception) -> Notice:
+    command = undo_command(rollout.site.environment.place, rollout.attempt.before)
+    return notice.not_put_back(rollout.subject, now(), percent=percent, problem=str(problem), command=command)
 
 
-async def _tell_put_back(rollout: Rollout, percent: int, problem: BaseException, seconds: float) -> None:
-    site, release, subject = rollout.site, rollout.release, rollout.subject
+async def _put_back_notice(rollout: Rollout, percent: int, problem: BaseException, seconds: float) -> Notice:
     if isinstance(problem, StageFailed):
-        await site.tell(notice.stage_failed(subject, now(), str(problem)))
-    elif isinstance(problem, asyncio.CancelledError):
-        await site.tell(notice.cancelled(subject, now(), percent))
-    else:
-        again = f"surefoot deploy {release.service} {site.environment.name} --image {release.image}"
-        back = notice.put_back(
-            subject,
-            now(),
-            percent=percent,
-            reason=_why(problem).removeprefix(f"at {percent} %: "),
-            seconds=seconds,
-            again=again,
-            seen=f"{rollout.attempt.before}, read back; {await seen_by_probes(rollout)}",
-        )
-        await site.tell(back)
+        return notice.stage_failed(rollout.subject, now(), str(problem))
+    if isinstance(problem, asyncio.CancelledError):
+        return notice.cancelled(rollout.subject, now(), percent)
+    release, environment = rollout.release, rollout.site.environment.name
+    return notice.put_back(
+        rollout.subject,
+        now(),
+        percent=percent,
+        reason=_why(problem).removeprefix(f"at {percent} %: "),
+        seconds=seconds,
+        again=f"surefoot deploy {release.service} {environment} --image {release.image}",
+        seen=f"{rollout.attempt.before}, read back; {await seen_by_probes(rollout)}",
+    )
 
 
 async def seen_by_probes(rollout: Rollout) -> str:

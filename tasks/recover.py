@@ -5,15 +5,14 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from surefoot import notice
-from surefoot.errors import Drift, SurefootError
-from surefoot.rollout import Phase, is_stranded
+from surefoot.errors import Interfered, RollbackFailed, SurefootError
+from surefoot.rollout import Mark, Phase, is_stranded
 from surefoot.service import OnCrash
 from surefoot.target import Live
 from surefoot.traffic import Traffic
 from tasks.clock import now
-from tasks.deploy import restore, way_back
-from tasks.hold import TTL_S
-from tasks.rollout import Rollout, close
+from tasks.deploy import LEFT_ALONE, finish, may_be_ours, restore, way_back
+from tasks.rollout import Rollout
 from tasks.site import Site
 from tasks.store import lease, ledger, rollouts
 from tasks.store.lease import Lease
@@ -31,68 +30,82 @@ async def recover(site: Site) -> list[str]:
     if held is not None and held.until > now():
         return []
     opened = [attempt for attempt in await site.keep(rollouts.open_rollouts) if attempt.key == site.key]
-    unrestored = await site.keep(_not_put_back, site.key)
     live = await site.target.live()
     if opened:
         return [await _finish_or_restore(site, opened[0], live)]
-    if live.mark is not None and unrestored is not None and live.mark.rollout == unrestored.id:
-        return [await _restore(site, unrestored, live, "the way back is tried again")]
-    if live.mark is not None and is_stranded(live.mark, now()):
-        return [await _restore_from_the_cloud(site, live)]
+    if live.mark is None:
+        return []
+    known = await site.keep(rollouts.find, live.mark.rollout)
+    if known is None and is_stranded(live.mark, now()):
+        return [await _restore_from_the_cloud(site, live, live.mark)]
+    if known is not None and known.phase is Phase.NOT_PUT_BACK and not known.reason.startswith(LEFT_ALONE):
+        return [await _restore(site, known, live, "the way back is tried again")]
     return []
-
-
-def _not_put_back(connection: Connection, key: str) -> Attempt | None:
-    last = next(iter(rollouts.history(connection, key, limit=1)), None)
-    return last if last is not None and last.phase is Phase.NOT_PUT_BACK else None
 
 
 async def _finish_or_restore(site: Site, attempt: Attempt, live: Live) -> str:
     """A rollout that had passed everything is closed; another is put back, or climbs again where the file says so."""
-    if attempt.phase is Phase.BAKING:
+    if attempt.phase is Phase.BAKING and live.traffic == Traffic.all_on(attempt.canary):
         return await _finish(site, attempt, live)
-    if site.environment.on_crash is OnCrash.RESUME and await wake_run(site, attempt.run_id, attempt.id):
+    resume = site.environment.on_crash is OnCrash.RESUME
+    if resume and attempt.phase is not Phase.BAKING and await wake_run(site, attempt.run_id, attempt.id):
         return f"{attempt.release.short} climbs again in {site.environment.name}: its run had died"
     return await _restore(site, attempt, live, f"its run died at {attempt.percent} %")
 
 
 async def _finish(site: Site, attempt: Attempt, live: Live) -> str:
-    top, held = Traffic.all_on(attempt.canary), await _steal(site)
-    if live.traffic != top:
-        raise Drift(f"{site.key}: {attempt.release.short} was all well at 100 %, but live is {live.traffic}")
-    if live.mark is not None:
-        await site.target.shift(top, None, live)
-    mine = replace(attempt, fence=held.fence)
-    await site.keep(close, mine, Phase.PROMOTED, attempt.reason)
+    held, rollout = await _take_over(site, attempt, live)
+    await finish(rollout, attempt.reason)
     await site.keep(lease.release, held)
-    seconds = (now() - attempt.began_at).total_seconds()
-    subject = site.subject(attempt.id, attempt.release)
-    await site.tell(notice.promoted(subject, now(), seconds, seen=attempt.reason))
     return f"{attempt.release.short} is live in {site.environment.name}; its run had died before it could say so"
 
 
 async def _restore(site: Site, attempt: Attempt, live: Live, why: str) -> str:
-    held = await _steal(site)
-    rollout = Rollout(site, replace(attempt, fence=held.fence), live)
-    rollout.wrote = True
-    subject = site.subject(attempt.id, attempt.release)
-    will = f"it is put back to {attempt.before}"
-    await site.tell(notice.stranded(subject, now(), attempt.percent, attempt.changed_at, will))
-    await restore(rollout, OwnerDied(why))
-    await site.keep(lease.release, held)
+    held, rollout = await _take_over(site, attempt, live)
+    if attempt.ended_at is None:
+        will = f"it is put back to {attempt.before}"
+        await site.tell(notice.stranded(rollout.subject, now(), attempt.percent, attempt.changed_at, will))
+    try:
+        await restore(rollout, OwnerDied(why))
+    except RollbackFailed as problem:
+        return f"! {attempt.release.short} in {site.environment.name}: {problem}"
+    finally:
+        await site.keep(lease.release, held)
     return f"{attempt.release.short} was put back in {site.environment.name}: {why}"
 
 
-async def _restore_from_the_cloud(site: Site, live: Live) -> str:
+async def _restore_from_the_cloud(site: Site, live: Live, mark: Mark) -> str:
     """Put back a rollout of which this store knows nothing: the target carries all that is needed."""
-    assert live.mark is not None, "called with a mark"
-    mark, held = live.mark, await _steal(site)
+    held = await _steal(site)
     fields = {"rollout": mark.rollout, "from": str(live.traffic), "to": str(mark.stable)}
-    await site.keep(ledger.append, "restore from the cloud alone", site.key, fields, now(), rollout=mark.rollout)
-    await way_back(site.target, mark.stable, mark.rollout)
-    await site.keep(lease.release, held)
+    action = await site.keep(ledger.intend, "restore from the cloud", site.key, fields, now(), rollout=mark.rollout)
+    try:
+        live = await way_back(
+            site.target, mark.stable, mark.rollout, may_be_ours(mark.stable, mark.canary, mark.percent)
+        )
+    except Interfered as problem:
+        await site.keep(ledger.conclude, action, "left alone", {"problem": str(problem)}, now())
+        return f"! {mark.rollout}, unknown here: {problem}"
+    finally:
+        await site.keep(lease.release, held)
+    await site.keep(ledger.conclude, action, "done", {"traffic": str(live.traffic)}, now())
     return f"{mark.rollout}, unknown here, was put back to {mark.stable}: silent since {mark.until:%H:%M:%S} UTC"
 
 
+async def _take_over(site: Site, attempt: Attempt, live: Live) -> tuple[Lease, Rollout]:
+    """Take the place from the dead, and conclude in the ledger what they had begun to write."""
+    held = await _steal(site)
+    await site.keep(_conclude, attempt, live)
+    rollout = Rollout(site, replace(attempt, fence=held.fence), live)
+    rollout.wrote = True
+    return held, rollout
+
+
+def _conclude(connection: Connection, attempt: Attempt, live: Live) -> None:
+    found = {"found": str(live.traffic), "version": live.version}
+    for intent in ledger.unconcluded(connection, attempt.id):
+        ledger.conclude(connection, intent.action, "its run died", found, now())
+
+
 async def _steal(site: Site) -> Lease:
-    return await site.keep(lease.steal_expired, site.key, site.run.id, now(), ttl_s=TTL_S, link=site.run.url)
+    return await site.keep(lease.steal_expired, site.key, site.run.id, now(), ttl_s=site.lease_s, link=site.run.url)

@@ -11,7 +11,6 @@ from sqlalchemy import Connection
 from surefoot.errors import ConfigError, NotNow
 from surefoot.release import Commit, Image, Release
 from tasks.clock import now
-from tasks.rollout import Rollout
 from tasks.site import Run, Site
 from tasks.store import ledger, releases
 from tasks.store.releases import Asked
@@ -66,12 +65,6 @@ async def evidence_from(site: Site, asked: Asked, proven_in: str) -> Asked:
     return Asked(**{**_fields(asked), "evidence": found.evidence if found else None})
 
 
-async def record_verified(rollout: Rollout, asked: Asked) -> None:
-    """Write down what this environment has shown of the release."""
-    evidence = {"smoked": rollout.smoked, "verdicts": rollout.verdicts}
-    await rollout.site.keep(_verify, rollout, asked, evidence)
-
-
 async def ask_for_production(site: Site, release: Release, after: str) -> None:
     """Start the run that asks people about production: once for a verified release, however often this is called."""
     await arun_deployment(
@@ -88,11 +81,6 @@ def _register(connection: Connection, site: Site, release: Release, asked_at: da
     fields: dict[str, Any] = {"release": release.id, "image": str(release.image), "run": site.run.id}
     ledger.append(connection, "release asked for", site.key, fields, now())
     return Asked(seq, site.key, release, site.run.id, asked_at)
-
-
-def _verify(connection: Connection, rollout: Rollout, asked: Asked, evidence: dict[str, Any]) -> None:
-    releases.verify(connection, asked.key, asked.seq, evidence, now())
-    ledger.append(connection, "release verified", asked.key, {"release": asked.release.id}, now(), rollout=rollout.id)
 
 
 def _fields(asked: Asked) -> dict[str, Any]:

@@ -7,16 +7,18 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from surefoot.errors import Drift, NotNow
-from surefoot.notice import Subject
+from surefoot.errors import Drift, NotNow, TargetError
+from surefoot.notice import Notice, Subject
 from surefoot.release import Release, Revision
 from surefoot.rollout import Mark, Phase
 from surefoot.service import Environment
 from surefoot.target import Live
 from surefoot.traffic import Traffic
 from tasks.clock import now
+from tasks.evidence import evidence_of
 from tasks.site import Site
-from tasks.store import ledger, rollouts
+from tasks.store import lease, ledger, releases, rollouts
+from tasks.store.database import StoreUnavailable
 from tasks.store.lease import Lease
 from tasks.store.releases import Asked
 from tasks.store.rollouts import Attempt
@@ -77,7 +79,7 @@ class Rollout:
         self.wrote = True
         try:
             self.seen = await write()
-        except Exception as problem:
+        except BaseException as problem:  # a Cancel too: what was intended is always concluded
             await self.site.keep(ledger.conclude, action, "failed", {"problem": str(problem)}, now())
             raise
         observed = {"traffic": str(self.seen.traffic), "version": self.seen.version}
@@ -90,13 +92,21 @@ class Rollout:
             rollouts.advance, self.id, phase, percent, now(), fence=self.attempt.fence, reason=reason
         )
 
-    async def record(self, kind: str, **fields: Any) -> None:
+    async def record(self, kind: str, **fields: Any) -> ledger.Entry:
         """Append something seen or decided to the ledger."""
-        await self.site.keep(ledger.append, kind, self.site.key, fields, now(), rollout=self.id)
+        return await self.site.keep(ledger.append, kind, self.site.key, fields, now(), rollout=self.id)
 
-    async def end(self, phase: Phase, reason: str = "") -> None:
-        """Close the rollout, in its row and in the ledger at once."""
-        self.attempt = await self.site.keep(close, self.attempt, phase, reason)
+    async def end(self, phase: Phase, reason: str, told: Notice) -> None:
+        """Close the rollout in its row, in the ledger and for people, all at once."""
+        self.attempt = await self.site.keep(_close, self.site, self.attempt, phase, reason, told)
+        self.site.ring()
+
+    async def overtaken(self) -> str:
+        """Return who has taken the place over since, "" when nobody has or the store cannot say."""
+        try:
+            return await self.site.keep(_overtaken, self.attempt)
+        except StoreUnavailable:
+            return ""
 
 
 def rollout_id(site: Site, release: Release) -> str:
@@ -115,11 +125,15 @@ async def begin(site: Site, asked: Asked, lease: Lease, *, accept_drift: bool = 
     One that this very run had begun before it died goes on: it climbs again, from the first step. NotNow or Drift
     before anything was changed.
     """
-    seen = await site.target.live()
+    try:
+        seen = await site.target.live()
+    except TargetError as problem:
+        raise NotNow(f"{site.key} cannot be looked at, so nothing was begun: {problem}") from problem
     begun = await site.keep(rollouts.find, rollout_id(site, asked.release))
     if begun is not None and begun.ended_at is not None:
         raise NotNow(f"this run's rollout of {begun.release.short} has ended already: {begun.phase}, {begun.reason}")
     if begun is None:
+        _refuse_what_is_live(site, asked.release, seen)
         past = await site.keep(rollouts.history, site.key, limit=1)
         preflight(site.environment, seen, past, accept_drift=accept_drift)
         begun = await site.keep(_open, _attempt(site, asked.release, lease, seen))
@@ -153,12 +167,41 @@ def _open(connection: Connection, attempt: Attempt) -> Attempt:
     return opened
 
 
-def close(connection: Connection, attempt: Attempt, phase: Phase, reason: str) -> Attempt:
-    """Close a rollout's row and say so in the ledger, in one transaction."""
+def _close(connection: Connection, site: Site, attempt: Attempt, phase: Phase, reason: str, told: Notice) -> Attempt:
+    """End a rollout in one transaction with all that goes with it: nothing of it is lost when we die right after."""
+    before = rollouts.find(connection, attempt.id)
     ended = rollouts.end(connection, attempt.id, phase, now(), fence=attempt.fence, reason=reason)
+    if before is not None and before.phase is phase:
+        return ended
     fields = {"phase": phase, "reason": reason, "release": attempt.release.id}
     ledger.append(connection, "rollout ended", attempt.key, fields, now(), rollout=attempt.id)
+    if phase is Phase.PROMOTED:
+        _verify(connection, attempt)
+    site.post(connection, told)
     return ended
+
+
+def _verify(connection: Connection, attempt: Attempt) -> None:
+    """Write down what this place has shown of a release, for the place that comes after it."""
+    asked = releases.of_run(connection, attempt.key, attempt.run_id)
+    if asked is not None:
+        releases.verify(connection, attempt.key, asked.seq, evidence_of(connection, attempt.id), now())
+        fields = {"release": attempt.release.id}
+        ledger.append(connection, "release verified", attempt.key, fields, now(), rollout=attempt.id)
+
+
+def _overtaken(connection: Connection, attempt: Attempt) -> str:
+    held, known = lease.holder_of(connection, attempt.key), rollouts.find(connection, attempt.id)
+    if known is not None and known.ended_at is not None and known.fence > attempt.fence:
+        return f"its rollout has ended meanwhile: {known.phase}, {known.reason}"
+    if held is not None and held.fence > attempt.fence:
+        return f"{held.holder} has the right to write there since {held.since:%H:%M:%S} UTC, and sees to it"
+    return ""
+
+
+def _refuse_what_is_live(site: Site, release: Release, seen: Live) -> None:
+    if seen.traffic == Traffic.all_on(canary_name(site.environment, release)):
+        raise NotNow(f"{release.short} is live in {site.environment.name} already, nothing to do")
 
 
 def preflight(place: Environment, seen: Live, past: Sequence[Attempt], *, accept_drift: bool = False) -> None:

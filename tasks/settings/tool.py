@@ -66,5 +66,7 @@ def _lease_s(text: str) -> float:
     except ValueError as problem:
         raise ConfigError(f"SUREFOOT_LEASE: {problem}") from problem
     if seconds < _SHORTEST_LEASE_S:
-        raise ConfigError(f"SUREFOOT_LEASE: {text} is shorter than a busy machine's pauses; write 1s or more, such as 30s")
+        raise ConfigError(
+            f"SUREFOOT_LEASE: {text} is shorter than a busy machine's pauses; write 1s or more, such as 30s"
+        )
     return seconds
