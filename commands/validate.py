@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands import exits
+from commands.init import MARK, todo
 from commands.menu import examples
 from commands.terminal import Sign, Terminal, document
 
@@ -93,6 +94,8 @@ def _file(reading: "Reading", show: bool) -> dict[str, Any]:
             for each in reading.mistakes
         ],
     }
+    if unfinished := _unfinished(reading):
+        fields["unfinished"] = [{"line": number, "text": asked} for number, asked in unfinished]
     if show:
         fields["in_force"] = [{"path": path, "value": value, "line": line} for path, value, line in in_force(reading)]
     return fields
@@ -105,11 +108,18 @@ def _tell(terminal: Terminal, readings: Sequence["Reading"], mistakes: Sequence[
         if reading.service:
             places = ", ".join(reading.service.environments)
             click.echo(f"  {terminal.sign(Sign.GOOD)} {reading.file}   {reading.service.name}: {places}")
+            for number, asked in _unfinished(reading):
+                click.echo(f"  {terminal.sign(Sign.UNCLEAR)} {reading.file}:{number} {MARK} {asked}")
             if show:
                 _show(reading, terminal)
     click.echo(_summary(len(mistakes), len(readings)), err=not terminal.live)
     if not mistakes and (service := readings[0].service):
         click.echo(terminal.next(f"surefoot plan {service.name} {[*service.environments][-1]}"), err=not terminal.live)
+
+
+def _unfinished(reading: "Reading") -> list[tuple[int, str]]:
+    """Return what `surefoot init` left to a person, and nobody has decided yet."""
+    return todo(Path(reading.file).read_text("utf-8")) if reading.service else []
 
 
 def _summary(mistakes: int, files: int) -> str:
