@@ -25,10 +25,17 @@ def tree(story: Story, terminal: Terminal, now: datetime, zone: tzinfo | None = 
 def rows(story: Story, now: datetime, zone: tzinfo | None = None) -> list[Row]:
     """Return the tree's rows as values."""
     found = [*_approval(story, now, zone), *_run(story, now), *_staged(story)]
-    interval_s = story.environment.plan.look_s
-    over = story.attempt is not None and story.attempt.ended_at is not None
+    interval_s, over = story.environment.plan.look_s, is_over(story)
     found += [rung(each, interval_s, now, over=over) for each in stretches(story)]
-    return [*found, *_ended(story)]
+    # What will not come any more is not announced.
+    return [*(row for row in found if not over or row.sign is not Sign.TO_COME), *_ended(story)]
+
+
+def is_over(story: Story) -> bool:
+    """Return whether nothing more comes: the rollout has ended, or its run has without one."""
+    if story.attempt is not None:
+        return story.attempt.ended_at is not None
+    return story.state is not None and story.state.over and not story.state.died
 
 
 def _headline(story: Story, terminal: Terminal, now: datetime) -> str:
@@ -143,7 +150,7 @@ def _foot(story: Story, terminal: Terminal) -> list[str]:
     if attempt is not None and attempt.ended_at is None:
         command = f"surefoot rollback {story.environment.service} {story.environment.name}"
         lines += _labelled("way back", _fitting(f"{attempt.before.main}:", command, room))
-    if story.run_url:
+    if story.run_url and not story.waits:
         lines += _labelled("run", [story.run_url])
     return lines
 
