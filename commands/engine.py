@@ -77,9 +77,10 @@ async def started(
             await _until(lambda: _healthy(url), process, home / "server.log", "the Prefect server")
         say("prefect", time.monotonic() - began)
         began = time.monotonic()
-        await _apply(engine, home)
+        await _create_pool()
         worker = ["worker", "start", "--pool", POOL, "--type", "process"]
         await stack.enter_async_context(child(worker, engine.environ, home / "worker.log"))
+        await _apply(engine, home)
         say("worker", time.monotonic() - began)
         try:
             yield engine
@@ -165,11 +166,16 @@ def _refuse_if_taken(port: int) -> None:
             ) from problem
 
 
-async def _apply(engine: Engine, home: Path) -> None:
-    """Create the pool, every deployment of prefect.yaml, and the automations."""
-    from tasks.automations import apply_automations, create_pool  # noqa: PLC0415 (loads prefect)
+async def _create_pool() -> None:
+    from tasks.automations import create_pool  # noqa: PLC0415 (loads prefect)
 
     await create_pool(POOL)
+
+
+async def _apply(engine: Engine, home: Path) -> None:
+    """Create every deployment of prefect.yaml, and the automations."""
+    from tasks.automations import apply_automations  # noqa: PLC0415 (loads prefect)
+
     log = home / "deploy.log"
     async with child(["--no-prompt", "deploy", "--all"], engine.environ, log) as process:
         if await asyncio.wait_for(process.wait(), _START_S):

@@ -18,6 +18,7 @@ from tasks.register import (
     this_run,
     verified,
 )
+from tasks.show import show
 from tasks.site import open_site
 
 
@@ -62,6 +63,7 @@ async def to_staging(service: str, wanted: Wanted, *, accept_drift: bool = False
             rollout = await roll_out(site, asked, lease, accept_drift=accept_drift)
         if "production" in site.service.environments:
             await ask_for_production(site, release, rollout.id)
+        await show(rollout, f"{release.short} is live in staging")
         return f"{release.short} is live in staging"
 
 
@@ -74,5 +76,7 @@ async def to_production(service: str, release_id: str, *, accept_drift: bool = F
             granted = await approve(site, asked)
             async with hold(site, asked) as lease:
                 if await spend(site, asked, granted):
-                    await roll_out(site, asked, lease, accept_drift=accept_drift)
-                    return f"{release.short} is live in production"
+                    rollout = await roll_out(site, asked, lease, accept_drift=accept_drift)
+                    break
+        await show(rollout, f"{release.short} is live in production")
+        return f"{release.short} is live in production"

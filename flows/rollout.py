@@ -35,7 +35,6 @@ async def roll_out(site: Site, asked: Asked, lease: Lease, *, accept_drift: bool
         await show(rollout, f"Put back: {asked.release.short}")
         raise
     await promote(rollout, seen.reason)
-    await show(rollout, f"{asked.release.short} is live")
     return rollout
 
 

@@ -25,8 +25,8 @@ _FLOOR_MS = 2.0
 # Nothing on a network is faster; it keeps a level of 0 ms from dividing.
 _SHORTEST_MS = 0.01
 _QUANTILES = ((0.5, "p50"), (0.95, "p95"))
-# Errors, p50 and p95, each compared with stable and held against its limit: every one gets its share of the budget.
-_QUESTIONS = 6
+# Failures are what users feel first: comparing them gets half of the budget, latency and limits share the rest.
+_ERRORS_SHARE = 0.5
 # Looking for how many more requests are needed stops here: more is "cannot be seen at this traffic".
 _MOST_REQUESTS = 10_000_000
 
@@ -41,20 +41,22 @@ def judge(looks: Sequence[Look], harm: Harm, limits: Limits, look: int, planned_
     seen = reduce(add, (window for window in looks if not window.stable.blind and not window.canary.blind))
     if problem := _cannot_compare(seen):
         return Verdict(Outcome.INCONCLUSIVE, problem)
-    alpha = look_alpha(harm, look, planned_looks)
-    verdicts = [_errors(seen, harm.error_rate, alpha)]
-    verdicts += [_latency(seen, q, name, harm.latency, alpha) for q, name in _QUANTILES]
-    return _summary([*_beyond(seen.canary, limits, alpha), *verdicts])
+    for_errors, for_others = look_alpha(harm, limits, look, planned_looks)
+    verdicts = [_errors(seen, harm.error_rate, for_errors)]
+    verdicts += [_latency(seen, q, name, harm.latency, for_others) for q, name in _QUANTILES]
+    return _summary([*_beyond(seen.canary, limits, for_others), *verdicts])
 
 
-def look_alpha(harm: Harm, look: int, planned_looks: int) -> float:
-    """Return the chance of a false alarm that each question of a look may take.
+def look_alpha(harm: Harm, limits: Limits, look: int, planned_looks: int) -> tuple[float, float]:
+    """Return the chance of a false alarm that a look may take: comparing errors, and each other question.
 
     The budget spent up to look k of K planned ones is `false_alarm * k / (k + K)`, so its sum stays below the budget
     however long a step is held (Bonferroni over looks and questions).
     """
     spent = [harm.false_alarm * k / (k + planned_looks) for k in (look - 1, look)]
-    return (spent[1] - spent[0]) / _QUESTIONS
+    alpha = spent[1] - spent[0]
+    others = len(_QUANTILES) + sum(limit is not None for limit in (limits.error_rate, limits.p50_ms, limits.p95_ms))
+    return alpha * _ERRORS_SHARE, alpha * (1 - _ERRORS_SHARE) / others
 
 
 def _beyond(canary: Vitals, limits: Limits, alpha: float) -> list[Verdict]:

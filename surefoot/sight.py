@@ -48,7 +48,7 @@ def sights(plan: Plan) -> Iterator[Sight]:
         here = ceil(watch_s / plan.look_s)
         looks += here
         requests = round(here * plan.look_s * plan.probes_per_s)
-        alpha = look_alpha(plan.harm, looks, plan.planned_looks)
+        alpha, _ = look_alpha(plan.harm, plan.limits, looks, plan.planned_looks)
         yield Sight(
             percent,
             watch_s,

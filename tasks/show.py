@@ -9,6 +9,8 @@ from surefoot.units import count
 from tasks.picture import comparison
 from tasks.rollout import Rollout
 
+# A page is worth this much of a run's time, and no more.
+_LONGEST_S = 10.0
 _LOG = logging.getLogger("surefoot")
 _SIGNS = {"PASS": "✓", "FAIL": "✗", "INCONCLUSIVE": "?"}
 
@@ -16,10 +18,11 @@ _SIGNS = {"PASS": "✓", "FAIL": "✗", "INCONCLUSIVE": "?"}
 async def show(rollout: Rollout, headline: str) -> None:
     """Write the rollout's page; a server that cannot be reached never breaks the work."""
     try:
-        picture = await asyncio.to_thread(comparison, rollout.verdicts)
-        page = "\n".join([f"# {headline}", "", *_facts(rollout), "", picture, "", *_looks(rollout)])
-        key = f"{rollout.site.key}".replace("/", "-")
-        await acreate_markdown_artifact(page, key=key, description=headline)
+        async with asyncio.timeout(_LONGEST_S):
+            picture = await asyncio.to_thread(comparison, rollout.verdicts)
+            page = "\n".join([f"# {headline}", "", *_facts(rollout), "", picture, "", *_looks(rollout)])
+            key = rollout.site.key.replace("/", "-")
+            await acreate_markdown_artifact(page, key=key, description=headline)
     except Exception as problem:  # the page is for people; traffic does not wait for it
         _LOG.warning("the page of %s could not be written: %s", rollout.id, problem)
 
