@@ -64,11 +64,14 @@ async def started(
     Unavailable when something does not come up, with the end of what it wrote.
     """
     async with AsyncExitStack() as stack:
-        await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
+        scratch = home / "tmp"
+        await asyncio.to_thread(scratch.mkdir, parents=True, exist_ok=True)
         given = environ.get("PREFECT_API_URL", "")
         url = given or f"http://127.0.0.1:{port}/api"
-        engine = Engine(url, {**environ, **_SETTINGS, "PREFECT_HOME": str(home), "PREFECT_API_URL": url})
-        os.environ.update({name: engine.environ[name] for name in (*_SETTINGS, "PREFECT_HOME", "PREFECT_API_URL")})
+        own = {"PREFECT_HOME": str(home), "PREFECT_API_URL": url}
+        # Prefect leaves a folder of its own where temporary files go.
+        engine = Engine(url, {**environ, **_SETTINGS, **own, "TMPDIR": str(scratch)})
+        os.environ.update({**_SETTINGS, **own})
         began = time.monotonic()
         if not given:
             _refuse_if_taken(port)
