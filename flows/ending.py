@@ -7,6 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
 from surefoot import errors
+from tasks.deploy import Unfinished
 from tasks.stop import stop_on_sigterm
 
 # The state's name is what `surefoot deploy` turns into its exit code, and what people filter by.
@@ -19,6 +20,7 @@ _ENDS: tuple[tuple[type[errors.SurefootError], str, Any], ...] = (
     (errors.RollbackFailed, "NotPutBack", Failed),
     (errors.Interfered, "Interfered", Failed),
     (errors.ConfigError, "BadInput", Failed),
+    (Unfinished, "Unfinished", Failed),
     (errors.SurefootError, "PutBack", Failed),
 )
 

@@ -22,9 +22,9 @@ from tasks.rollout import Rollout
 from tasks.store.database import StoreUnavailable
 from tasks.targets import undo_command
 
-# The way back is tried this often before people are called; the watchdog goes on after that.
-_WAY_BACK_TRIES = 5
-_WAY_BACK_PAUSE_S = 1.0
+# The last write is tried this often before people are called; the watchdog goes on after that.
+_TRIES = 5
+_PAUSE_S = 1.0
 # People wait for the message; a check that takes longer than this is not well anyway.
 _SEEN_S = 3.0
 # How a rollout ends that somebody else wrote into: the watchdog leaves it alone as well.
@@ -63,10 +63,26 @@ async def promote(rollout: Rollout, seen: str) -> None:
     await finish(rollout, seen)
 
 
+class Unfinished(SurefootError):
+    """The release is live and well, but its mark is still there; the watchdog takes it away."""
+
+
 async def finish(rollout: Rollout, seen: str) -> None:
-    """Take the mark away and close the rollout; `seen` is what its last checks said."""
-    top = Traffic.all_on(rollout.attempt.canary)
-    await rollout.change("finish", {}, lambda: rollout.site.target.shift(top, None, rollout.seen))
+    """Take the mark away and close the rollout; `seen` is what its last checks said.
+
+    Unfinished when the target cannot be told: users have the release, so nothing is put back for that.
+    """
+    top, target = Traffic.all_on(rollout.attempt.canary), rollout.site.target
+    try:
+        await rollout.change("finish", {}, lambda: settle(target, top, rollout.id, {top}))
+    except Interfered as interfered:
+        await restore(rollout, interfered)
+        raise
+    except TargetError as problem:
+        raise Unfinished(
+            f"{rollout.release.short} is live, but its rollout could not be ended there: {problem}; "
+            "the watchdog does so, or now: surefoot watchdog"
+        ) from problem
     seconds = (now() - rollout.attempt.began_at).total_seconds()
     await rollout.end(Phase.PROMOTED, seen, notice.promoted(rollout.subject, now(), seconds, seen=seen))
 
@@ -81,8 +97,7 @@ async def restore(rollout: Rollout, problem: BaseException) -> None:
         raise Cancelled(f"stopped at {rollout.attempt.percent} %: {by}") from problem
     percent, began = rollout.attempt.percent, time.monotonic()
     try:
-        if isinstance(problem, Interfered):
-            raise problem
+        await _refuse_if_theirs(rollout, problem)
         await _put_back(rollout, problem)
     except Interfered as interfered:
         told = notice.interfered(rollout.subject, now(), percent, str(interfered))
@@ -97,18 +112,33 @@ async def restore(rollout: Rollout, problem: BaseException) -> None:
         await _end(rollout, Phase.PUT_BACK, _why(problem), told)
 
 
+async def _refuse_if_theirs(rollout: Rollout, problem: BaseException) -> None:
+    """Raise the problem where somebody else wrote; a cloud may say so when nobody did, so it is looked at."""
+    if not isinstance(problem, Interfered):
+        return
+    ours = may_be_ours(rollout.attempt.before, rollout.attempt.canary, rollout.attempt.percent)
+    try:
+        live = await rollout.site.target.live()
+        if live.version != rollout.seen.version:
+            _refuse_if_taken_over(live, rollout.id, ours)
+    except TargetError:
+        raise problem from None
+    if live.version != rollout.seen.version and live.by != rollout.writer:
+        raise problem
+
+
 async def _put_back(rollout: Rollout, problem: BaseException) -> None:
     before, target = rollout.attempt.before, rollout.site.target
     if not rollout.wrote:
         return
     ours = may_be_ours(before, rollout.attempt.canary, rollout.attempt.percent)
     if isinstance(problem, StoreUnavailable):
-        await way_back(target, before, rollout.id, ours)
+        await settle(target, before, rollout.id, ours)
         return
     try:
-        await rollout.change("restore", {"traffic": str(before)}, lambda: way_back(target, before, rollout.id, ours))
+        await rollout.change("restore", {"traffic": str(before)}, lambda: settle(target, before, rollout.id, ours))
     except StoreUnavailable:
-        await way_back(target, before, rollout.id, ours)
+        await settle(target, before, rollout.id, ours)
 
 
 def may_be_ours(before: Traffic, canary: str, percent: int) -> frozenset[Traffic]:
@@ -116,23 +146,24 @@ def may_be_ours(before: Traffic, canary: str, percent: int) -> frozenset[Traffic
     return frozenset({before, *(before.toward(canary, share) for share in range(1, percent + 1))})
 
 
-async def way_back(target: Target, before: Traffic, rollout: str, ours: Collection[Traffic]) -> Live:
-    """Return once the traffic is observed to be what it was; Interfered when another holds the place, or has set it.
+async def settle(target: Target, wanted: Traffic, rollout: str, ours: Collection[Traffic]) -> Live:
+    """Return once the traffic is observed to be as wanted, without a mark: the way back, and the end of a climb.
 
-    A write that is refused is looked at again before it is believed: what was read may have lagged behind.
+    Interfered when another holds the place, or has set a traffic that is not `ours`. A write that is refused is looked
+    at again before it is believed: what was read may have lagged behind.
     """
-    for tried in range(1, _WAY_BACK_TRIES + 1):
+    for tried in range(1, _TRIES + 1):
         try:
             live = await target.live()
-            if live.mark is None and live.traffic == before:
+            if live.mark is None and live.traffic == wanted:
                 return live
             _refuse_if_taken_over(live, rollout, ours)
-            return await target.shift(before, None, live)
+            return await target.shift(wanted, None, live)
         except TargetError as problem:
-            if tried == _WAY_BACK_TRIES:
+            if tried == _TRIES:
                 raise
-            _LOG.warning("the way back, try %s of %s: %s", tried, _WAY_BACK_TRIES, problem)
-        await asyncio.sleep(_WAY_BACK_PAUSE_S)
+            _LOG.warning("%s, try %s of %s: %s", wanted, tried, _TRIES, problem)
+        await asyncio.sleep(_PAUSE_S)
     raise AssertionError("unreachable: the last try returns or raises")
 
 

@@ -1,4 +1,4 @@
-"""What a rollout has shown of its release, read back from the ledger: whoever closes it can say so, its own run or not."""
+"""What a rollout has shown of its release, read back from the ledger: so whoever closes it can say so."""
 
 from collections.abc import Mapping
 from typing import Any

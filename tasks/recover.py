@@ -11,7 +11,7 @@ from surefoot.service import OnCrash
 from surefoot.target import Live
 from surefoot.traffic import Traffic
 from tasks.clock import now
-from tasks.deploy import LEFT_ALONE, finish, may_be_ours, restore, way_back
+from tasks.deploy import LEFT_ALONE, Unfinished, finish, may_be_ours, restore, settle
 from tasks.rollout import Rollout
 from tasks.site import Site
 from tasks.store import lease, ledger, rollouts
@@ -55,8 +55,12 @@ async def _finish_or_restore(site: Site, attempt: Attempt, live: Live) -> str:
 
 async def _finish(site: Site, attempt: Attempt, live: Live) -> str:
     held, rollout = await _take_over(site, attempt, live)
-    await finish(rollout, attempt.reason)
-    await site.keep(lease.release, held)
+    try:
+        await finish(rollout, attempt.reason)
+    except (Interfered, Unfinished) as problem:
+        return f"! {problem}"
+    finally:
+        await site.keep(lease.release, held)
     return f"{attempt.release.short} is live in {site.environment.name}; its run had died before it could say so"
 
 
@@ -80,9 +84,7 @@ async def _restore_from_the_cloud(site: Site, live: Live, mark: Mark) -> str:
     fields = {"rollout": mark.rollout, "from": str(live.traffic), "to": str(mark.stable)}
     action = await site.keep(ledger.intend, "restore from the cloud", site.key, fields, now(), rollout=mark.rollout)
     try:
-        live = await way_back(
-            site.target, mark.stable, mark.rollout, may_be_ours(mark.stable, mark.canary, mark.percent)
-        )
+        live = await settle(site.target, mark.stable, mark.rollout, may_be_ours(mark.stable, mark.canary, mark.percent))
     except Interfered as problem:
         await site.keep(ledger.conclude, action, "left alone", {"problem": str(problem)}, now())
         return f"! {mark.rollout}, unknown here: {problem}"

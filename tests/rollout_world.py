@@ -87,6 +87,8 @@ def catalogue() -> Catalogue:
 class Ended:
     """How one rollout ended: the error that ended it, and its row as the store has it."""
 
+    service: str
+    canary: str
     problem: BaseException | None
     attempt: Attempt | None
 
@@ -111,8 +113,8 @@ class World:
     @classmethod
     @asynccontextmanager
     async def start(cls, folder: Path, **pace: float) -> AsyncIterator["World"]:
-        """Run a cloud that answers at once while the block runs; a hanging image is given up after a second."""
-        how = Pace(**{"traffic_lag_s": 0.0, "speed": 240.0, **pace})
+        """Run a cloud that answers at once while the block runs."""
+        how = Pace(**{"traffic_lag_s": 0.0, "speed": 24.0, **pace})
         async with Rehearsal.start(catalogue(), folder / "cloud", pace=how, channels=(CHANNEL,)) as rehearsal:
             world = cls(rehearsal, folder, folder / "store.db", folder / "services")
             world.services.mkdir()
@@ -219,7 +221,7 @@ class World:
             except SurefootError as ended:
                 problem = ended
             attempt_id = rollout_id(site, release)
-        return Ended(problem, self.keep(rollouts.find, attempt_id))
+        return Ended(name, release.revision_name(name), problem, self.keep(rollouts.find, attempt_id))
 
     async def until_entry(self, kind: str) -> None:
         """Return once the ledger of an open rollout has an entry of a kind."""

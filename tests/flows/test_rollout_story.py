@@ -55,6 +55,7 @@ async def test_a_good_release_is_promoted_and_everybody_says_so(world: World):
 @pytest.mark.parametrize("wrong", BAD)
 async def test_a_bad_release_is_stopped_before_any_user_sees_it(world: World, wrong: str):
     await world.service()
+    world.rehearsal.cloud.reconciler.pace.speed = 240  # a hanging image is given up after a second
     ended = await world.roll_out(version=f"1.2.0-{wrong}")
 
     kind, reason = BAD[wrong]
