@@ -14,14 +14,16 @@ def goal(key: str, live: Live, past: Sequence[Attempt], to: str) -> Traffic:
     """Return the revision asked for, else the mark's way back, else what was good before, else the revision before.
 
     `past` has a place's rollouts, the newest first. Asked for again after a way back, the goal is where users are:
-    nobody goes back twice by pressing a key twice. NotNow when there is no way back.
+    nobody goes back twice by pressing a key twice. NotNow when there is no way back that is certain.
     """
     if to:
         return _named(key, live, to)
     if live.mark is not None:
         return live.mark.stable
-    if past and past[0].phase is not Phase.PROMOTED and past[0].before == live.traffic:
-        return live.traffic
+    if past and past[0].phase is not Phase.PROMOTED:
+        before, settled = past[0].before, past[0].phase in (Phase.PUT_BACK, Phase.REFUSED)
+        if before == live.traffic or (not settled and _ready(live, before)):
+            return before
     return _before_the_last(live, past) or _older(key, live)
 
 
@@ -36,15 +38,23 @@ def _named(key: str, live: Live, to: str) -> Traffic:
 def _before_the_last(live: Live, past: Sequence[Attempt]) -> Traffic | None:
     for attempt in past:
         if attempt.phase is Phase.PROMOTED and left_behind(attempt) == live.traffic:
-            ready = all(name in live.revisions and live.revisions[name].ready for name, _ in attempt.before.shares)
-            return attempt.before if ready else None
+            return attempt.before if _ready(live, attempt.before) else None
     return None
 
 
+def _ready(live: Live, traffic: Traffic) -> bool:
+    return all(name in live.revisions and live.revisions[name].ready for name, _ in traffic.shares)
+
+
 def _older(key: str, live: Live) -> Traffic:
-    """Return the newest ready revision that is older than the one with most traffic; the newest are listed first."""
-    ready = [name for name, revision in live.revisions.items() if revision.ready]
-    after = ready[ready.index(live.traffic.main) + 1 :] if live.traffic.main in ready else ready
+    """Return the ready revision before the newest, where users are on the newest; the newest are listed first."""
+    ready, main = [name for name, revision in live.revisions.items() if revision.ready], live.traffic.main
+    if main in ready[1:]:
+        raise NotNow(
+            f"{key}: users are on {main}, which is not the newest, so somebody may have gone back already; "
+            f"to go further, name one with --to: {', '.join(ready)}"
+        )
+    after = [name for name in ready if name != main]
     if not after:
         raise NotNow(f"{key}: there is no older revision that is ready; name one with --to")
     return Traffic.all_on(after[0])

@@ -1,0 +1,132 @@
+"""`surefoot deploy` and `surefoot watch`, as they are typed."""
+
+import json
+import subprocess
+from collections.abc import Sequence
+
+import pytest
+from commands_typed import SUREFOOT, answered, both_places, image, typed
+from prefect_real import RealPrefect
+
+
+def test_a_release_goes_to_staging_and_is_told_line_by_line(prefect: RealPrefect, worker: RealPrefect) -> None:
+    both_places(prefect, "shipped", ["ana"])
+    words = ("--image", image("1.1.0"), "--commit", "4e1c9aa0aaaa", "--version", "1.1.0", "--title", "Cart")
+    ran = typed(prefect, "deploy", "shipped", "staging", *words)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.stdout.startswith("shipped 1.1.0 is live in staging, ")
+    told = [line.split()[2] for line in ran.stderr.splitlines() if "Z shipped/staging " in line]
+    assert told[:3] == ["begins", "staged", "smoke"]
+    assert told[-1] == "ended"
+    assert "Next  surefoot history shipped staging" in ran.stderr
+
+    # Production was asked for by itself: a second deploy finds that question instead of asking again.
+    waits = answered(prefect, "deploy", "shipped", "production", "--image", image("1.1.0"))
+    assert (waits["outcome"], waits["exit_code"]) == ("Waiting", 4)
+    again = answered(prefect, "deploy", "shipped", "production", "--image", image("1.1.0"))
+    assert again["run"] == waits["run"]
+
+    assert prefect.resume(waits["run"], decision="approve", name="ana")[0] == "ACCEPT"
+    watched = answered(prefect, "watch", "shipped", "production")
+    assert (watched["outcome"], watched["reached_percent"]) == ("Done", 100)
+    assert watched["rollout"]
+    listed = answered(prefect, "history", "shipped")["rollouts"]
+    assert [(each["environment"], each["phase"], each["by"]) for each in listed] == [
+        ("production", "promoted", "ana"),
+        ("staging", "promoted", None),
+    ]
+    (place,) = answered(prefect, "status", "shipped", "production")["places"]
+    assert (place["phase"], place["percent"], place["version"]) == ("promoted", 100, "1.1.0")
+
+    # The same image again, without a commit: staging knows what it was built from.
+    detached = answered(prefect, "deploy", "shipped", "staging", "--image", image("1.1.0"), "--detach")
+    assert (detached["outcome"], detached["exit_code"]) == ("Asked", 0)
+    prefect.wait(detached["run"], "Done")
+    assert prefect.run(detached["run"])["parameters"]["commit"] == "4e1c9aa0aaaa"
+    assert {"service:shipped", "env:staging", "release:1.1.0"} <= set(prefect.run(detached["run"])["tags"])
+
+
+def test_a_release_that_fails_its_smoke_is_put_back_and_the_exit_code_says_so(
+    prefect: RealPrefect, worker: RealPrefect
+) -> None:
+    both_places(prefect, "broken")
+    ran = typed(prefect, "deploy", "broken", "staging", "--image", image("1.2.0-crash"), "--commit", "bad0bad")
+    assert ran.returncode == 3, ran.stdout + ran.stderr
+    assert ran.stdout.startswith("Put back: broken bad0bad in staging. No user has seen it; they are on broken-st-")
+    assert "never became ready" in ran.stdout
+    watched = typed(prefect, "watch", "broken", "staging")
+    assert watched.returncode == 3
+    assert "staged    failed: " in watched.stdout
+
+
+def test_a_no_is_refused_with_its_reason(prefect: RealPrefect, worker: RealPrefect) -> None:
+    prefect.service("declined", approvers=["ana"])
+    prefect.verified("declined")
+    waits = answered(prefect, "deploy", "declined", "production", "--image", image("1.1.0"))
+    prefect.resume(waits["run"], decision="reject", name="ana", comment="not on a Friday")
+    prefect.wait(waits["run"], "NotApproved")
+    ran = typed(prefect, "watch", "declined", "production")
+    assert ran.returncode == 5
+    assert ran.stdout.splitlines()[-2] == "Not approved, nothing was changed: declined 1.1.0 in production"
+    assert "not on a Friday" in ran.stdout.splitlines()[-1]
+
+
+def test_production_is_refused_what_staging_has_not_verified_with_what_to_do(prefect: RealPrefect) -> None:
+    prefect.service("skipped", approvers=["ana"])
+    ran = typed(prefect, "deploy", "skipped", "production", "--image", image("1.1.0"))
+    assert ran.returncode == 5
+    assert "was never asked for in staging. Deploy it there first" in ran.stderr
+    assert f"surefoot deploy skipped staging --image {image('1.1.0')}" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["staging", "--image", "shop:1.1.0"], "--image: 'shop:1.1.0' has no digest"),
+        (["staging", "--image", image("1.1.0")], "--commit: staging was never asked for this image"),
+        (["production", "--image", image("1.1.0")], "there is no terminal to ask at; say --yes"),
+        (["nowhere", "--image", image("1.1.0")], "has no environment 'nowhere'"),
+        (["staging"], "--image"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_bad_input(prefect: RealPrefect, words: Sequence[str], said: str) -> None:
+    prefect.service("mistyped")
+    file = prefect.services / "mistyped.yaml"
+    document = json.loads(file.read_text())
+    del document["environments"]["production"]["approval"]
+    file.write_text(json.dumps(document))
+    ran = typed(prefect, "deploy", "mistyped", *words)
+    assert ran.returncode == 2, ran.stdout + ran.stderr
+    assert said in ran.stderr
+
+
+def test_without_prefect_deploy_says_what_to_start(prefect: RealPrefect) -> None:
+    prefect.service("alone", approvers=["ana"])
+    words = ("deploy", "alone", "staging", "--image", image("1.1.0"), "--commit", "4e1c9aa")
+    ran = typed(prefect, *words, PREFECT_API_URL="http://127.0.0.1:9/api")
+    assert ran.returncode == 1
+    assert "the Prefect server http://127.0.0.1:9/api does not answer" in ran.stderr
+    assert "surefoot up" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_ctrl_c_stops_watching_and_not_the_rollout(prefect: RealPrefect) -> None:
+    prefect.service("left", approvers=["ana"])
+    prefect.verified("left")
+    process = subprocess.Popen(
+        [SUREFOOT, "deploy", "left", "production", "--image", image("1.1.0")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=prefect.environ,
+        cwd=prefect.home,
+    )
+    assert process.stderr is not None
+    first = process.stderr.readline()
+    run = first.rstrip().rpartition("/")[2]
+    process.send_signal(2)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Stopped watching; the rollout goes on. surefoot watch left production" in err
+    assert prefect.state(run) == "Scheduled"
+    prefect.cancel(run)

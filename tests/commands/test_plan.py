@@ -1,0 +1,49 @@
+"""`surefoot plan`, as it is typed: it changes nothing, whatever it says."""
+
+from pathlib import Path
+
+from commands_typed import answered, image, live, typed
+from prefect_real import RealPrefect
+
+
+def test_plan_prints_what_would_be_done_the_reads_and_the_way_back_and_changes_nothing(prefect: RealPrefect) -> None:
+    prefect.service("planned", approvers=["ana"])
+    before = live(prefect, "planned")
+    ran = typed(prefect, "plan", "planned", "production")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    (stable,) = before
+    assert f"    way back    100 % on {stable}, ready" in ran.stdout
+    assert f"gcloud run services update-traffic planned --to-revisions={stable}=100" in ran.stdout
+    assert "GetService projects/rehearsal/locations/laptop/services/planned" in ran.stdout
+    assert ran.stdout.splitlines()[-1].startswith("Plan: 1 revision to add, traffic to move in 1 step")
+    assert live(prefect, "planned") == before
+
+
+def test_plan_shows_the_hash_that_a_yes_will_be_bound_to(prefect: RealPrefect) -> None:
+    prefect.service("hashed", approvers=["ana"])
+    release = prefect.verified("hashed")
+    planned = answered(prefect, "plan", "hashed", "production", "--image", image("1.1.0"))
+    run = prefect.start("deploy-production", service="hashed", release=release)
+    asked = answered(prefect, "plan", "hashed", "production", "--image", image("1.1.0"))
+    assert planned["plan_hash"] == asked["plan_hash"]
+    assert len(planned["plan_hash"]) == 64
+    assert planned["release"] == release
+    assert planned["revision"].startswith("hashed-1-1-0-4e1c9aa-")
+    prefect.cancel(run)
+
+
+def test_plan_of_what_staging_has_not_verified_says_it_would_be_refused(prefect: RealPrefect) -> None:
+    prefect.service("unproven")
+    document = answered(prefect, "plan", "unproven", "production", "--image", image("1.1.0"))
+    assert document["refused"].startswith("staging has not verified it; surefoot deploy unproven staging --image")
+    assert document["exit_code"] == 5
+    assert document["plan_hash"] is None
+
+
+def test_looking_makes_no_store(prefect: RealPrefect, tmp_path: Path) -> None:
+    prefect.service("unkept")
+    store = {"SUREFOOT_STORE": str(tmp_path / "store.db")}
+    assert typed(prefect, "plan", "unkept", "production", **store).returncode == 0
+    assert typed(prefect, "history", **store).stdout == "Nothing was released here yet.\n"
+    assert typed(prefect, "watch", "unkept", "production", **store).stdout.startswith("Nothing was ever released to")
+    assert list(tmp_path.iterdir()) == []
