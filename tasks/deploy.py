@@ -97,7 +97,6 @@ async def restore(rollout: Rollout, problem: BaseException) -> None:
         raise Cancelled(f"stopped at {rollout.attempt.percent} %: {by}") from problem
     percent, began = rollout.attempt.percent, time.monotonic()
     try:
-        await _refuse_if_theirs(rollout, problem)
         await _put_back(rollout, problem)
     except Interfered as interfered:
         told = notice.interfered(rollout.subject, now(), percent, str(interfered))
@@ -112,23 +111,10 @@ async def restore(rollout: Rollout, problem: BaseException) -> None:
         await _end(rollout, Phase.PUT_BACK, _why(problem), told)
 
 
-async def _refuse_if_theirs(rollout: Rollout, problem: BaseException) -> None:
-    """Raise the problem where somebody else wrote; a cloud may say so when nobody did, so it is looked at."""
-    if not isinstance(problem, Interfered):
-        return
-    ours = may_be_ours(rollout.attempt.before, rollout.attempt.canary, rollout.attempt.percent)
-    try:
-        live = await rollout.site.target.live()
-        if live.version != rollout.seen.version:
-            _refuse_if_taken_over(live, rollout.id, ours)
-    except TargetError:
-        raise problem from None
-    if live.version != rollout.seen.version and live.by != rollout.writer:
-        raise problem
-
-
 async def _put_back(rollout: Rollout, problem: BaseException) -> None:
     before, target = rollout.attempt.before, rollout.site.target
+    if isinstance(problem, Interfered):
+        raise problem
     if not rollout.wrote:
         return
     ours = may_be_ours(before, rollout.attempt.canary, rollout.attempt.percent)

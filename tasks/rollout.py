@@ -30,10 +30,7 @@ _MARGIN_S = 120.0
 
 
 class Rollout:
-    """A release on its way in one environment: what was before, what was last seen, and the judge's source.
-
-    `wrote` says whether the target may have been changed, `writer` by which name it knows us, once that was seen.
-    """
+    """A release on its way in one environment: what was before, what was last seen, and the judge's source."""
 
     def __init__(self, site: Site, attempt: Attempt, seen: Live, previous: str = "") -> None:
         self.site = site
@@ -45,7 +42,6 @@ class Rollout:
         self.verdicts: list[dict[str, Any]] = []
         self.smoked: dict[str, str] = {}
         self.wrote = False
-        self.writer = ""
 
     @property
     def id(self) -> str:
@@ -83,7 +79,6 @@ class Rollout:
         self.wrote = True
         try:
             self.seen = await write()
-            self.writer = self.seen.by
         except BaseException as problem:  # a Cancel too: what was intended is always concluded
             await self.site.keep(ledger.conclude, action, "failed", {"problem": str(problem)}, now())
             raise

@@ -125,19 +125,21 @@ class Calls:
         async for attempt in stamina.retry_context(_come_back, attempts=None, timeout=patience_s, **waits):
             with attempt:
                 self._on_call(what)
-                with translated(what):
+                with translated(what, reading=True):
                     return await call()
         raise AssertionError  # the last attempt raises its own error
 
 
 @contextmanager
-def translated(what: str) -> Iterator[None]:
-    """Turn the client's errors into ours: Unavailable, Interfered (a stale etag) or Refused."""
+def translated(what: str, *, reading: bool = False) -> Iterator[None]:
+    """Turn the client's errors into ours: Unavailable, Interfered (a write's stale etag) or Refused."""
     try:
         yield
     except _NOT_NOW as problem:
         raise Unavailable(f"{what}: {_words(problem)}", _retry_after(problem)) from problem
     except google_errors.Aborted as problem:
+        if reading:
+            raise Unavailable(f"{what}: {_words(problem)}", _retry_after(problem)) from problem
         raise Interfered(f"{what}: {_words(problem)}") from problem
     except google_errors.GoogleAPICallError as problem:
         hint = next((text for kind, text in _HINTS.items() if isinstance(problem, kind)), "")
