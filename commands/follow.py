@@ -42,7 +42,7 @@ async def follow(
     with screen(terminal, stream) as shown:
         async for story in stories(store, watched):
             shown.show(story, now())
-            if stop_at_question and story.waits:
+            if stop_at_question and story.heard and story.waits:
                 return story, waiting(story)
             if ended := outcome(story):
                 return story, ended
@@ -56,9 +56,9 @@ async def stories(store: Store, watched: Watched) -> AsyncIterator[Story]:
     async with _listening(watched) as pulse:
         while True:
             # Prefect's word first: what the store says afterwards is at least as new.
-            state, url = pulse.state, pulse.url
+            state, url, heard = pulse.state, pulse.url, pulse.heard
             story = await store.run(tell, watched.environment, watched.run_id, url or watched.run_url)
-            story = replace(story, state=state)
+            story = replace(story, state=state, heard=heard)
             yield story
             if outcome(story):
                 return
@@ -78,6 +78,7 @@ class _Pulse:
 
     state: RunState | None = None
     url: str = ""
+    heard: bool = False
 
 
 @asynccontextmanager
@@ -101,4 +102,5 @@ async def _ask(run_id: str, pulse: _Pulse) -> None:
             pulse.state, pulse.url = await server.read_state(run_id)
         except SurefootError:
             pulse.state = None
+        pulse.heard = True
         await asyncio.sleep(_ASK_AGAIN_S)

@@ -65,17 +65,21 @@ def history(ctx: click.Context, *, service: str | None, environment: str | None,
 
 
 def table(past: Sequence[Past], terminal: Terminal, zone: tzinfo | None = None) -> Iterator[str]:
-    """Yield the rollouts as lines; what did not go well says why."""
-    for each in past:
-        attempt, release = each.attempt, each.attempt.release
-        sign = _SIGNS.get(attempt.phase, Sign.NOW)
-        place = attempt.key.replace("/", " ")
-        phase = str(attempt.phase) if attempt.ended_at else f"{attempt.phase}, {attempt.percent} %"
-        lines = [f"{place}   {release.version} · {release.commit[:7]}   {phase}{f'   by {each.by}' if each.by else ''}"]
-        if attempt.reason and sign is not Sign.GOOD:
-            lines.append(attempt.reason)
+    """Yield the rollouts as lines, in columns; what did not go well says why."""
+    cells = [_cells(each) for each in past]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for each, texts in zip(past, cells, strict=True):
+        attempt, sign = each.attempt, _SIGNS.get(each.attempt.phase, Sign.NOW)
+        line = "  ".join(f"{text:<{width}}" for text, width in zip(texts, widths, strict=True)).rstrip()
+        lines = [line, *([attempt.reason] if attempt.reason and sign is not Sign.GOOD else [])]
         lasted = took((attempt.ended_at - attempt.began_at).total_seconds()) if attempt.ended_at else ""
         yield from Row(sign, day(attempt.began_at, zone), tuple(lines), lasted).show(terminal, len("2026-11-21 14:02"))
+
+
+def _cells(past: Past) -> tuple[str, str, str, str]:
+    attempt, release = past.attempt, past.attempt.release
+    phase = str(attempt.phase) if attempt.ended_at else f"{attempt.phase}, {attempt.percent} %"
+    return attempt.key.replace("/", " "), f"{release.version} · {release.commit[:7]}", phase, past.by
 
 
 def as_fields(past: Past) -> dict[str, Any]:

@@ -39,6 +39,8 @@ class Row:
 
 def broken(text: str, room: int) -> list[str]:
     """Return a text in lines of at most `room` columns: at the semicolons between its parts first, then at spaces."""
+    if len(text) <= room:
+        return [text]
     lines: list[str] = []
     for part in text.split("; "):
         if lines and len(lines[-1]) + 2 + len(part) <= room:

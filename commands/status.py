@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tasks.store.current import Current
 
 _ENDS = {
-    "promoted": (Sign.GOOD, "{version} is live, {since}"),
+    "promoted": (Sign.GOOD, "{version} is live {since}"),
     "put back": (Sign.BACK, "{stable} is live; {version} was put back, {since}"),
     "not put back": (Sign.BAD, "{version} is NOT put back: it still has {percent} %, {since}"),
     "refused": (Sign.BAD, "{stable} is live; {version} was refused, {since}"),
@@ -95,7 +95,7 @@ def _stand(place: "Current", now: datetime, zone: tzinfo | None) -> tuple[Sign, 
     if place.began is None or place.since is None:
         return Sign.TO_COME, "nothing was rolled out yet"
     since = f"since {at(place.since, now, zone)}"
-    stable = place.stable_version or "what was there before"
+    stable = place.stable_version or "what was there"
     if _is_open(place):
         age = took((now - place.began).total_seconds())
         where = f"at {place.percent} %, " if place.percent else ""

@@ -42,7 +42,7 @@ class RunState:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One run in one environment. What has not happened yet is None, or empty."""
+    """One run in one environment. What has not happened yet is None, or empty; `heard`: Prefect was asked as well."""
 
     environment: Environment
     run_id: str
@@ -53,12 +53,20 @@ class Story:
     entries: tuple["Entry", ...] = ()
     approval: "ApprovalRecord | None" = None
     state: RunState | None = None
+    heard: bool = True
 
     @property
     def waits(self) -> bool:
-        """Return whether a person is asked and nobody has answered."""
-        paused = self.state is not None and self.state.kind == "PAUSED"
-        return paused or (self.approval is not None and self.approval.state == "asked")
+        """Return whether a person is asked and nobody has answered: an answer reaches Prefect before the store."""
+        if self.state is not None:
+            return self.state.kind == "PAUSED"
+        return self.approval is not None and self.approval.state == "asked"
+
+    @property
+    def answered(self) -> bool:
+        """Return whether an answer is on its way to the run: Prefect has it, the store has not."""
+        resumed = self.state is not None and self.state.kind in ("SCHEDULED", "PENDING")
+        return resumed and self.approval is not None and self.approval.state == "asked"
 
     @property
     def reached(self) -> int:

@@ -61,6 +61,8 @@ def _approval(story: Story, now: datetime, zone: tzinfo | None) -> Iterator[Row]
             yield Row(Sign.NOW, "approval", ("waits for a yes: open the run, press Resume:", story.run_url))
         elif story.attempt is None:
             yield Row(Sign.TO_COME, "approval", (f"a yes{_by(rule)}",))
+    elif story.answered:
+        yield Row(Sign.NOW, "approval", ("answered; a worker takes the run soon",))
     elif record.state == "asked":
         until, plan = at(record.until, now, zone), record.plan_hash[:8]
         said = f"waits for a yes{_by(rule)}, until {until}, for plan {plan}"
@@ -82,7 +84,7 @@ def _run(story: Story, now: datetime) -> Iterator[Row]:
     state = story.state
     if state is not None and state.died and (story.attempt is None or story.attempt.ended_at is None):
         yield Row(Sign.BLIND, "run", ("its process died; the watchdog takes over within a minute or two",))
-    elif state is not None and state.kind in ("SCHEDULED", "PENDING") and not story.waits and story.attempt is None:
+    elif state is not None and state.kind in ("SCHEDULED", "PENDING") and not story.answered and story.attempt is None:
         asked = mmss((now - story.asked_at).total_seconds()) if story.asked_at else ""
         late = "no worker has taken it; is surefoot up running?" if state.name == "Late" else "a worker takes it soon"
         yield Row(Sign.BLIND if state.name == "Late" else Sign.NOW, "asked", (late,), asked)

@@ -40,9 +40,9 @@ def typed(prefect: RealPrefect, *words: str, **environ: str) -> subprocess.Compl
     return ran
 
 
-def answered(prefect: RealPrefect, *words: str) -> dict[str, Any]:
+def answered(prefect: RealPrefect, *words: str, **environ: str) -> dict[str, Any]:
     """Return the document that a command prints with --json; its exit code is the one it names."""
-    ran = typed(prefect, *words, "--json")
+    ran = typed(prefect, *words, "--json", **environ)
     assert ran.stdout, ran.stderr
     document: dict[str, Any] = json.loads(ran.stdout)
     assert document["schema"] == f"surefoot.{words[0]}/1"
