@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Protocol
 
 import click
 
+from commands.ends import outcome
 from commands.events import Event, events, heartbeat
 from commands.story import Story
 from commands.terminal import Terminal
@@ -52,8 +53,10 @@ class Redrawn:
         """Draw it as it stands now."""
         from rich.text import Text  # noqa: PLC0415 (only where something is drawn)
 
-        lines = [*tree(story, self._terminal, now), "  Ctrl-C stops watching, not the rollout.", ""]
-        self._live.update(Text.from_ansi("\n".join(lines), no_wrap=True, overflow="crop"), refresh=True)
+        hint = [] if outcome(story) else ["  Ctrl-C stops watching, not the rollout."]
+        lines = [*tree(story, self._terminal, now), *hint, ""]
+        # What is too long for the terminal is folded: an address that is cut leads nowhere.
+        self._live.update(Text.from_ansi("\n".join(lines), overflow="fold"), refresh=True)
 
 
 class Lines:

@@ -58,7 +58,7 @@ def _approval(story: Story, now: datetime, zone: tzinfo | None) -> Iterator[Row]
         return
     if record is None:
         if story.waits:
-            yield Row(Sign.NOW, "approval", ("waits for a yes: open the run, press Resume:", story.run_url))
+            yield Row(Sign.NOW, "approval", ("waits for a yes: open the run (below), press Resume",))
         elif story.attempt is None:
             yield Row(Sign.TO_COME, "approval", (f"a yes{_by(rule)}",))
     elif story.answered:
@@ -66,7 +66,7 @@ def _approval(story: Story, now: datetime, zone: tzinfo | None) -> Iterator[Row]
     elif record.state == "asked":
         until, plan = at(record.until, now, zone), record.plan_hash[:8]
         said = f"waits for a yes{_by(rule)}, until {until}, for plan {plan}"
-        yield Row(Sign.NOW, "approval", (said, "open the run, press Resume:", record.run_url or story.run_url))
+        yield Row(Sign.NOW, "approval", (said, "open the run (below), press Resume"))
     else:
         good = record.state in ("approved", "spent")
         name = "approved" if good else str(record.state)
@@ -152,8 +152,10 @@ def _foot(story: Story, terminal: Terminal) -> list[str]:
     if attempt is not None and attempt.ended_at is None:
         command = f"surefoot rollback {story.environment.service} {story.environment.name}"
         lines += _labelled("way back", _fitting(f"{attempt.before.main}:", command, room))
-    if story.run_url and not story.waits:
-        lines += _labelled("run", [story.run_url])
+    if story.run_url:
+        # Whole, on a line of its own where it is long: an address that is cut leads nowhere.
+        beside = len(story.run_url) <= room
+        lines += _labelled("run", [story.run_url]) if beside else ["  run", f"  {story.run_url}"]
     return lines
 
 

@@ -77,14 +77,14 @@ def test_before_a_worker_has_it_somebody_is_told_what_is_waited_for() -> None:
 def test_a_question_shows_by_when_who_and_where_to_answer() -> None:
     text = drawn(Telling().question(ApprovalState.ASKED))
     assert "● approval    waits for a yes by ana or ben, until Mon 23 Nov 12:00, for plan" in text
-    assert "open the run, press Resume:" in text
+    assert "open the run (below), press Resume" in text
     assert text.count(URL) == 1
 
 
 def test_a_question_of_a_store_we_cannot_see_is_told_by_prefects_state() -> None:
     telling = Telling().state("Suspended", "PAUSED")
     assert row(telling, "approval") == Row(
-        Sign.NOW, "approval", ("waits for a yes: open the run, press Resume:", URL)
+        Sign.NOW, "approval", ("waits for a yes: open the run (below), press Resume",)
     )  # fmt: skip
 
 
@@ -224,6 +224,12 @@ def test_a_long_way_back_has_its_command_on_a_line_of_its_own() -> None:
     before = replace(telling.story.attempt.before, shares=(("shop-" + "9" * 55, 100),))
     telling.story = replace(telling.story, attempt=replace(telling.story.attempt, before=before))
     assert "\n                surefoot rollback shop production\n" in drawn(telling)
+
+
+def test_a_long_address_has_a_line_of_its_own_and_is_never_cut() -> None:
+    telling, url = Telling(), "http://prefect.example.com:4200/runs/flow-run/0193f3a0-0000-7000-8000-000000000000"
+    telling.story = replace(telling.story, run_url=url)
+    assert f"\n  run\n  {url}\n" in drawn(telling)
 
 
 def test_a_title_that_has_no_room_is_cut() -> None:
