@@ -88,8 +88,12 @@ def _run(story: Story, now: datetime) -> Iterator[Row]:
         asked = mmss((now - story.asked_at).total_seconds()) if story.asked_at else ""
         late = "no worker has taken it; is surefoot up running?" if state.name == "Late" else "a worker takes it soon"
         yield Row(Sign.BLIND if state.name == "Late" else Sign.NOW, "asked", (late,), asked)
-    elif story.release is not None and story.attempt is None and not story.waits and not (state and state.over):
+    elif story.release is not None and story.attempt is None and not _undecided(story) and not (state and state.over):
         yield Row(Sign.NOW, "begins", ("waits for its turn here, and looks at what is live",))
+
+
+def _undecided(story: Story) -> bool:
+    return story.waits or (story.approval is not None and story.approval.state == "asked")
 
 
 def _staged(story: Story) -> Iterator[Row]:

@@ -214,6 +214,12 @@ def test_a_release_that_waits_for_its_turn_says_so() -> None:
     assert row(telling, "begins").sign is Sign.NOW
 
 
+def test_an_answer_on_its_way_is_no_question_any_more() -> None:
+    telling = Telling().question(ApprovalState.ASKED).state("Scheduled", "SCHEDULED")
+    assert row(telling, "approval").lines == ("answered; a worker takes the run soon",)
+    assert [each.name for each in rows(telling.story, telling.at, UTC) if each.sign is Sign.NOW] == ["approval"]
+
+
 def test_a_run_that_was_refused_announces_nothing() -> None:
     telling = Telling().state("Refused", "FAILED", "drift")
     assert [each.name for each in rows(telling.story, telling.at, UTC)] == []
