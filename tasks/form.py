@@ -47,8 +47,8 @@ class Answer(RunInput):
     async def aload(cls, keyset: Keyset, flow_run_id: UUID | None = None) -> Self:
         """Return what was sent in, whatever it is: a run that was started without an answer has an empty one."""
         came = await _read(keyset["response"], flow_run_id) or {}
-        said = {name: str(came.get(name, "")) for name in cls.model_fields}
-        return cls.model_construct(**said)  # type: ignore[arg-type]  # mypy takes the names for those of its first argument
+        said: dict[str, Any] = {name: str(came.get(name, "")) for name in cls.model_fields}
+        return cls.model_construct(None, **said)
 
 
 async def suspend(key: str, description: str, timeout_s: float) -> None:

@@ -3,12 +3,12 @@
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from itertools import accumulate, groupby, pairwise
 from typing import Any
 
 _STABLE, _CANARY, _STEP = "#6b7280", "#2563eb", "#d1d5db"
-# More points than this cannot be told apart in the picture, and would make it heavy.
-_MOST_POINTS = 240
+# More than this cannot be told apart in the picture, and would make it heavy.
+_MOST_POINTS, _MOST_STEPS = 240, 10
 
 
 def comparison(looks: Sequence[Mapping[str, Any]]) -> str:
@@ -39,14 +39,11 @@ def comparison(looks: Sequence[Mapping[str, Any]]) -> str:
 def _mark_steps(axis: Any, looks: Sequence[Mapping[str, Any]]) -> None:
     """Write below the axis at which percent the looks were made, with a line where a step begins."""
     steps = [(at, len(list(group))) for at, group in groupby(str(look["at"]).partition(",")[0] for look in looks)]
-    begins = 0.5
-    middles = []
-    for _, number in steps:
-        if begins > 1:
-            axis.axvline(begins, color=_STEP, linewidth=0.8)
-        middles.append(begins + number / 2)
-        begins += number
-    axis.set_xticks(middles, [at for at, _ in steps])
+    ends = list(accumulate((number for _, number in steps), initial=0.5))
+    each = -(-len(steps) // _MOST_STEPS)
+    axis.vlines(ends[each:-1:each], 0, 1, transform=axis.get_xaxis_transform(), color=_STEP, linewidth=0.8)
+    middles = [(begin + end) / 2 for begin, end in pairwise(ends)]
+    axis.set_xticks(middles[::each], [at for at, _ in steps[::each]])
     axis.tick_params(labelsize=8)
     axis.tick_params(axis="x", length=0)
 

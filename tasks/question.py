@@ -14,8 +14,8 @@ from surefoot.verdict import Outcome
 from tasks.picture import comparison
 
 _SIGNS = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.INCONCLUSIVE: "?"}
-_MOST_COMMITS = 30
-_LONGEST = 300
+_MOST_COMMITS, _MOST_SEEN = 20, 30
+_LONGEST = 200
 
 
 def markdown(question: Question, until: datetime, problem: str = "", compare_url: str = "") -> str:
@@ -28,6 +28,8 @@ def markdown(question: Question, until: datetime, problem: str = "", compare_url
         _again(problem),
         f"## {plain(release.short)} to {plain(environment.name)}?",
         _facts(question, until),
+        f"### {_since(question)}" if question.commits else "",
+        _commits(question.commits, compare_url),
         "### What staging has seen",
         _seen(question.seen),
         comparison(question.looks),
@@ -35,8 +37,6 @@ def markdown(question: Question, until: datetime, problem: str = "", compare_url
         _plan(question),
         "### The way back",
         _way_back(question),
-        f"### {_since(question)}",
-        _commits(question.commits, compare_url),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -56,7 +56,7 @@ def plain(text: str) -> str:
     """Return foreign text on one line that markdown and HTML show as it is, cut where it is very long."""
     line = " ".join(text.split())
     shown = line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
-    return re.sub(r"[!-/:-@\[-`{-~]", _entity, shown)
+    return re.sub(r"[!-/:-@\[-`{-~]", _escaped, shown)
 
 
 def code(text: str) -> str:
@@ -65,9 +65,9 @@ def code(text: str) -> str:
     return f"`{line}`" if line else ""
 
 
-def _entity(sign: re.Match[str]) -> str:
-    # What numbers, times and names are written with has no meaning inside a line.
-    return sign[0] if sign[0] in "%,'-;" else f"&#{ord(sign[0])};"
+def _escaped(sign: re.Match[str]) -> str:
+    # What numbers and names are written with has no meaning inside a line; a dash that begins one has.
+    return sign[0] if sign[0] in "%,'-;" and sign.start() else f"\\{sign[0]}"
 
 
 def _again(problem: str) -> str:
@@ -78,58 +78,62 @@ def _facts(question: Question, until: datetime) -> str:
     release, rule = question.release, question.environment.approval
     who = ", ".join(plain(each) for each in rule.approvers) if rule and rule.approvers else "anybody who reads this"
     rows = {
-        "what": f"**{plain(release.title)}**" if release.title else "",
-        "image": code(str(release.image)),
+        "what": plain(release.title) or plain(release.short),
         "commit": code(release.commit[:12]),
-        "a yes counts": f"from {who}, until {until:%Y-%m-%d %H:%M} UTC, for plan {code(question.short_hash)} only",
+        "image": code(release.image.digest[:19]),
+        "plan": code(question.short_hash),
+        "a yes counts": f"until {until:%Y-%m-%d %H:%M} UTC, from {who}",
     }
-    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {said} |" for name, said in rows.items() if said)])
+    # The page is narrow: Prefect's tables do not wrap, so the whole image stands below them.
+    (what, said), *others = rows.items()
+    table = [f"| {what} | {said} |", "|---|---|", *(f"| {name} | {said} |" for name, said in others)]
+    return "\n".join([*table, "", _fenced(str(release.image))])
 
 
 def _seen(seen: Sequence[Seen]) -> str:
-    if not seen:
-        return "Nothing: it was not verified there."
-    rows = [
-        f"| {_SIGNS[each.verdict.outcome]} | {plain(each.where)} | {plain(each.verdict.reason)} |" for each in seen[:40]
-    ]
-    return "\n".join(["| | | |", "|---|---|---|", *rows])
+    lines = (
+        f"- {_SIGNS[each.verdict.outcome]} **{plain(each.where)}**: {plain(each.verdict.reason)}"
+        for each in seen[:_MOST_SEEN]
+    )
+    return "\n".join(lines) or "Nothing: it was not verified there."
 
 
 def _plan(question: Question) -> str:
     plan = question.environment.plan
+    checks = _count(len(question.environment.checks), "smoke check")
     side_by_side = f", then {duration(plan.compare_s)} side by side with what is live" if plan.compare_s else ""
-    steps = [
-        f"**0 %**: ready, {len(question.environment.checks)} smoke checks through the preview address{side_by_side}"
-    ]
+    steps = [f"**0 %**: ready, {checks} through the preview address{side_by_side}"]
     steps += [
         f"**{step.percent} %**" + (f", watched for {duration(step.watch_s)}" if step.watch_s else "")
         for step in plan.steps
     ]
-    steps.append(
-        f"{f'{duration(plan.bake_s)} more at 100 %, ' if plan.bake_s else ''}smoke checks through the public address"
-    )
+    bake = f"{duration(plan.bake_s)} more at 100 %, then " if plan.bake_s else ""
+    steps.append(f"{bake}{checks} through the public address")
     return "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
 
 
 def _way_back(question: Question) -> str:
-    service, environment = question.environment.service, question.environment.name
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", question.undo)), default=0))
-    by_hand = [f"surefoot rollback {service} {environment}", " ".join(question.undo.split())]
-    return "\n".join(
-        [
-            f"{plain(question.way_back)}: taken by itself at any sign of harm, and by hand at any time:",
-            "",
-            fence,
-            *(line for line in by_hand if line),
-            fence,
-        ]
-    )
+    said = f"{plain(question.way_back)}: taken by itself at any sign of harm, and by hand at any time:"
+    ours = f"surefoot rollback {question.environment.service} {question.environment.name}"
+    # One option a line, as a shell reads it too: the page is narrow.
+    by_hand = " ".join(question.undo.split()).replace(" --", " \\\n  --")
+    return f"{said}\n\n{_fenced(ours, by_hand)}"
+
+
+def _fenced(*lines: str) -> str:
+    """Return lines as a block of code whose fence is longer than any that is in it."""
+    text = "\n".join(line for line in lines if line)
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}\n{text}\n{fence}"
 
 
 def _since(question: Question) -> str:
-    number = len(question.commits)
     since = f"since {plain(question.last.short)}" if question.last else "that it brings"
-    return f"{number} commit{'' if number == 1 else 's'} {since}" if number else ""
+    return f"{_count(len(question.commits), 'commit')} {since}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _commits(commits: Sequence[Commit], compare_url: str) -> str:
