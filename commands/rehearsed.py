@@ -103,7 +103,7 @@ async def seed(cloud: Cloud, version: str) -> dict[str, str]:
                 service_id=name,
                 service=run_v2.Service(template=template),
             )
-            found[name] = (await operation.result()).uri
+            found[name] = (await operation.result()).uri  # type: ignore[no-untyped-call]
     return found
 
 

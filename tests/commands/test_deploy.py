@@ -8,6 +8,9 @@ import pytest
 from commands_typed import SUREFOOT, answered, both_places, image, typed
 from prefect_real import RealPrefect
 
+# Real processes on a machine that may be busy.
+pytestmark = pytest.mark.timeout(300)
+
 
 def test_a_release_goes_to_staging_and_is_told_line_by_line(prefect: RealPrefect, worker: RealPrefect) -> None:
     both_places(prefect, "shipped", ["ana"])

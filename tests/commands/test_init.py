@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from commands_typed import answered, image, typed
 from prefect_real import RealPrefect
+
+# Real processes on a machine that may be busy.
+pytestmark = pytest.mark.timeout(300)
 
 
 def test_init_writes_a_file_that_is_valid_and_marks_what_nobody_can_read_from_a_cloud(

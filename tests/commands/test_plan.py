@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from commands_typed import answered, image, live, typed
 from prefect_real import RealPrefect
+
+# Real processes on a machine that may be busy.
+pytestmark = pytest.mark.timeout(300)
 
 
 def test_plan_prints_what_would_be_done_the_reads_and_the_way_back_and_changes_nothing(prefect: RealPrefect) -> None:

@@ -19,6 +19,9 @@ from tasks.store import lease, ledger, releases, rollouts
 
 _CLIMBED_S = 60.0
 
+# Real processes on a machine that may be busy.
+pytestmark = pytest.mark.timeout(300)
+
 
 @contextmanager
 def fault(prefect: RealPrefect, kind: str, **fields: Any) -> Iterator[None]:

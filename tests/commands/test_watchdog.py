@@ -2,12 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from commands_typed import answered, image, live, typed
 from prefect_real import RealPrefect
 
 from surefoot.release import Image, Release
 from surefoot.traffic import Traffic
 from tasks.store import lease, rollouts
+
+# Real processes on a machine that may be busy.
+pytestmark = pytest.mark.timeout(300)
 
 
 def deserted(prefect: RealPrefect, name: str) -> str:
