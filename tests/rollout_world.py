@@ -308,15 +308,12 @@ def _text(message: Mapping[str, Any]) -> str:
 
 
 @pytest.fixture
-async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect: Any) -> AsyncIterator[World]:
-    """Have a world of one's own; its tasks report to the session's Prefect server."""
-    from prefect_real import talking_to  # noqa: PLC0415
-
-    with talking_to(prefect, monkeypatch):
-        async with World.start(tmp_path) as started:
-            for name, value in started.environ.items():
-                monkeypatch.setenv(name, value)
-            yield started
+async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, within: Any) -> AsyncIterator[World]:
+    """Have a world of one's own; its tasks report to the session's Prefect server (`within`)."""
+    async with World.start(tmp_path) as started:
+        for name, value in started.environ.items():
+            monkeypatch.setenv(name, value)
+        yield started
 
 
 @pytest.fixture
