@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +63,21 @@ def test_it_runs_with_the_shop_on_it_until_it_is_stopped_and_leaves_nothing_runn
         assert (process.returncode, err) == (0, "Stopping.\n")
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{document['services']['shop']}/readyz")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the leash is Linux's")
+def test_killed_it_takes_its_cloud_along(tmp_path: Path) -> None:
+    with up(tmp_path, "--any-port", "--empty") as process:
+        assert process.stdout is not None
+        address = [process.stdout.readline() for _ in range(3)][2].split()[2]
+        assert httpx.get(f"{address}/faults").status_code == 200
+    deadline = time.monotonic() + _WITHIN_S
+    while True:
+        try:
+            httpx.get(f"{address}/faults")
+        except httpx.TransportError:
+            return
+        assert time.monotonic() < deadline, "the rehearsal outlived its command"
 
 
 def test_an_empty_one_tells_its_addresses_one_a_line(tmp_path: Path) -> None:
