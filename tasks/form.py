@@ -4,7 +4,7 @@ Prefect suspends a run first and saves its form after that: killed in between, a
 nobody can give. Here the form is saved first, and saving it again changes nothing.
 """
 
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 from uuid import UUID
 
 from prefect import apause_flow_run, asuspend_flow_run
@@ -48,7 +48,7 @@ class Answer(RunInput):
         """Return what was sent in, whatever it is: a run that was started without an answer has an empty one."""
         came = await _read(keyset["response"], flow_run_id) or {}
         said: dict[str, Any] = {name: str(came.get(name, "")) for name in cls.model_fields}
-        return cls.model_construct(None, **said)
+        return cast("Self", cls.model_construct(None, **said))
 
 
 async def suspend(key: str, description: str, timeout_s: float) -> None:

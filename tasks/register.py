@@ -6,6 +6,7 @@ from typing import Any
 
 from prefect.deployments import arun_deployment
 from prefect.runtime import flow_run
+from prefect.utilities.urls import url_for
 from sqlalchemy import Connection
 
 from surefoot.errors import ConfigError, NotNow
@@ -18,7 +19,7 @@ from tasks.store.releases import Asked
 
 def this_run() -> Run:
     """Return the Prefect run at work: its id, and the page that people are sent to."""
-    return Run(str(flow_run.id), str(flow_run.ui_url or ""))
+    return Run(str(flow_run.id), url_for("flow-run", obj_id=flow_run.id) or "" if flow_run.id else "")
 
 
 @dataclass(frozen=True, slots=True)

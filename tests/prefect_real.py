@@ -299,11 +299,8 @@ class RealPrefect:
         return schema, description
 
     def resume(self, run: str, **answer: Any) -> tuple[str, str]:
-        """Send a form in; return Prefect's status (ACCEPT, REJECT, ABORT; BUSY: its database was) and its reason."""
-        answered = self.http.post(f"/flow_runs/{run}/resume", json={"run_input": answer} if answer else {})
-        if answered.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-            return "BUSY", answered.text
-        said = answered.raise_for_status().json()
+        """Send a form in; return Prefect's status (ACCEPT, REJECT, ABORT) and its reason."""
+        said = self._post(f"/flow_runs/{run}/resume", {"run_input": answer} if answer else {})
         return said["status"], str(said["details"].get("reason"))
 
     def set_state(self, run: str, type_: str, name: str | None = None) -> None:
@@ -350,7 +347,7 @@ class RealPrefect:
         return list(reversed(found["messages"]))
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Post what may be said twice: a server whose SQLite is busy wants to be asked again."""
+        """Post; a server whose SQLite is busy has done nothing, and wants to be asked again."""
         deadline = time.monotonic() + _UP_S
         while (answered := self.http.post(path, json=body)).status_code == httpx.codes.SERVICE_UNAVAILABLE:
             assert time.monotonic() < deadline, answered.text

@@ -373,8 +373,7 @@ async def test_of_two_approvers_at_once_one_is_heard(prefect, shop):
     answers = [YES, {"decision": "reject", "name": "ben"}]
     with ThreadPoolExecutor(2) as at_once:
         statuses = [status for status, _ in at_once.map(lambda answer: prefect.resume(run, **answer), answers)]
-    assert statuses.count("ACCEPT") == 1
-    assert prefect.resume(run, **YES)[0] == "ABORT"
+    assert sorted(statuses) == ["ABORT", "ACCEPT"]
     heard = answers[statuses.index("ACCEPT")]
     assert await prefect.execute(run) == ("Done" if heard == YES else "NotApproved")
     assert [question.by for question in shop.questions(run)] == [heard["name"]]

@@ -37,6 +37,19 @@ def test_another_database_is_refused_with_what_would_be_right(text: str) -> None
         tool_settings({"SUREFOOT_STORE": text})
 
 
+def test_how_long_a_run_may_be_silent_is_a_duration() -> None:
+    assert tool_settings({}).lease_s == 30
+    assert tool_settings({"SUREFOOT_LEASE": "2m"}).lease_s == 120
+
+
+@pytest.mark.parametrize(
+    ("text", "why"), [("soon", "SUREFOOT_LEASE: 'soon'"), ("200ms", "200ms is shorter than a busy machine's pauses")]
+)
+def test_a_silence_that_is_none_is_refused(text: str, why: str) -> None:
+    with pytest.raises(ConfigError, match=why):
+        tool_settings({"SUREFOOT_LEASE": text})
+
+
 def test_a_misspelt_variable_is_refused_with_the_nearest_rather_than_ignored() -> None:
     with pytest.raises(ConfigError, match=r"^SUREFOOT_STOR: unknown; did you mean SUREFOOT_STORE\?$"):
         tool_settings({"SUREFOOT_STOR": "x", "PREFECT_API_URL": "x"})
