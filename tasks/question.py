@@ -115,8 +115,10 @@ def _plan(question: Question) -> str:
 def _way_back(question: Question) -> str:
     said = f"{plain(question.way_back)}: taken by itself at any sign of harm, and by hand at any time:"
     ours = f"surefoot rollback {question.environment.service} {question.environment.name}"
-    # One option a line, as a shell reads it too: the page is narrow.
-    by_hand = " ".join(question.undo.split()).replace(" --", " \\\n  --")
+    by_hand = " ".join(question.undo.split())
+    if not set(by_hand) & set("'\""):
+        # One option a line, as a shell reads it too: the page is narrow. Within quotes that would not be the same.
+        by_hand = by_hand.replace(" --", " \\\n  --")
     return f"{said}\n\n{_fenced(ours, by_hand)}"
 
 

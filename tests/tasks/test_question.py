@@ -115,6 +115,11 @@ def test_titles_authors_and_names_neither_format_nor_link(foreign):
     assert title.replace("\\|", "").count("|") == 3
 
 
+def test_a_command_with_quotes_is_shown_on_the_one_line_that_it_is():
+    undo = "gcloud run --to 'a --b'"
+    assert f"\n{undo}\n" in markdown(replace(QUESTION, undo=undo), UNTIL)
+
+
 def test_what_is_shown_as_code_stays_in_its_code_and_its_table():
     assert code("a`b|c\nd") == "`a'b¦c d`"
     assert code("") == ""
