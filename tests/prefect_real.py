@@ -87,6 +87,7 @@ class RealPrefect:
         self.store = home / "store.db"
         self.services = home / "services"
         self.addresses: dict[str, str] = {}
+        self.has_results_block = False
         self.environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "SUREFOOT_"))},
             "PREFECT_HOME": str(home / "prefect"),
@@ -171,9 +172,11 @@ class RealPrefect:
 
     def _start(self, name: str, *arguments: str) -> None:
         assert name not in self._running, f"{name} runs already"
+        # On the rehearsal's leash: a test run that is killed takes them along.
+        command = [sys.executable, str(ROOT / "rehearsal" / "leash.py"), str(os.getpid()), sys.executable, *arguments]
         with (self.home / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
-                [sys.executable, *arguments], env=self.environ, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+                command, env=self.environ, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
             )
 
     def _until(self, true: Any, what: str) -> None:
@@ -435,7 +438,9 @@ def talking_to(prefect: RealPrefect, monkeypatch: pytest.MonkeyPatch) -> Iterato
         PREFECT_LOGGING_TO_API_ENABLED: False,
     }
     with temporary_settings(here):
-        LocalFileSystem(basepath=str(prefect.home / "results")).save("tests", overwrite=True)
+        if not prefect.has_results_block:
+            LocalFileSystem(basepath=str(prefect.home / "results")).save("tests", overwrite=True)
+            prefect.has_results_block = True
         # Without a block, each run asks the server for its default, by a client that Prefect 3.8.8 leaves open.
         with temporary_settings({PREFECT_DEFAULT_RESULT_STORAGE_BLOCK: "local-file-system/tests"}):
             yield
