@@ -22,10 +22,10 @@ Require = Callable[..., Path]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep all tests of the one real server in one process, however many run the others."""
+    """Keep a folder's tests of the real server in one process: a server starts once for them, not once for each."""
     for item in items:
         if "prefect" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("prefect"))
+            item.add_marker(pytest.mark.xdist_group(f"prefect-{item.path.parent.name}"))
 
 
 def pytest_sessionfinish() -> None:
