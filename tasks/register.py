@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from prefect.client.orchestration import get_client
 from prefect.deployments import arun_deployment
 from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
@@ -68,13 +69,15 @@ async def evidence_from(site: Site, asked: Asked, proven_in: str) -> Asked:
 
 async def ask_for_production(site: Site, release: Release, after: str) -> None:
     """Start the run that asks people about production: once for a verified release, however often this is called."""
-    await arun_deployment(
-        "deploy-production/deploy-production",
-        parameters={"service": site.environment.service, "release": release.id},
-        timeout=0,
-        as_subflow=False,
-        idempotency_key=f"production-of-{after}",
-    )
+    async with get_client() as client:  # one of its own would be left open by Prefect 3.8.8 outside a run
+        await arun_deployment(
+            "deploy-production/deploy-production",
+            client=client,
+            parameters={"service": site.environment.service, "release": release.id},
+            timeout=0,
+            as_subflow=False,
+            idempotency_key=f"production-of-{after}",
+        )
 
 
 def _register(connection: Connection, site: Site, release: Release, asked_at: datetime) -> Asked:
