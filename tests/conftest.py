@@ -22,10 +22,10 @@ Require = Callable[..., Path]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a folder's tests of the real server in one process: a server starts once for them, not once for each."""
+    """Keep all tests of the one real server in one process, however many run the others."""
     for item in items:
         if "prefect" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(f"prefect-{item.path.parent.name}"))
+            item.add_marker(pytest.mark.xdist_group("prefect"))
 
 
 def pytest_sessionfinish() -> None:
