@@ -14,7 +14,7 @@ _CODES = {
     "Done": exits.DONE,
     "Waiting": exits.WAITING,
     "PutBack": exits.ROLLED_BACK,
-    "NotPutBack": exits.ROLLED_BACK,
+    "NotPutBack": exits.UNEXPECTED,
     "Cancelled": exits.ROLLED_BACK,
     "BadInput": exits.BAD_INPUT,
     **dict.fromkeys(("Refused", "Superseded", "NotApproved", "TimedOut", "Interfered"), exits.REFUSED),

@@ -96,13 +96,14 @@ async def started(
 async def child(
     arguments: list[str], environ: Mapping[str, str], log: Path, module: str = "prefect"
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run `python -m MODULE …` while the block runs: in a session of its own, so that a Ctrl-C is ours to handle."""
+    """Run `python -m MODULE …` while the block runs: in a session of its own, so that a Ctrl-C is ours to handle.
+
+    On a leash: whatever this process dies of, the child does not outlive it; left alone it would keep its port.
+    """
     with log.open("ab") as written:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            module,
-            *arguments,
+            *(sys.executable, "-m", "rehearsal.leash", str(os.getpid())),
+            *(sys.executable, "-m", module, *arguments),
             env=dict(environ),
             cwd=root(),
             stdin=asyncio.subprocess.DEVNULL,

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,9 +60,7 @@ async def _up(terminal: Terminal, folder: Path, *, empty: bool, as_json: bool, *
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     announce, log = folder / "addresses.json", folder / "rehearsal.log"
     environ = {"REHEARSAL_SLACK_TOKEN": TOKEN, **os.environ}
-    # The leash: whatever this command dies of, the rehearsal does not outlive it.
-    leashed = [str(os.getpid()), sys.executable, "-m", "rehearsal", *arguments(folder, announce, **typed)]
-    async with child(leashed, environ, log, module="rehearsal.leash") as process:
+    async with child(arguments(folder, announce, **typed), environ, log, module="rehearsal") as process:
         cloud = await announced(process, announce, log)
         services = {} if empty else await seed(cloud, "1.0.0")
         file = "" if empty else str(write_service_file(folder, cloud))

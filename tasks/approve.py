@@ -1,6 +1,7 @@
 """The question to a person, and what counts as an answer."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from prefect.states import Cancelled
 
 from surefoot import notice
 from surefoot.approval import Question, problem_with, seen_in
-from surefoot.errors import NotApproved, Superseded, TimedOut
+from surefoot.errors import NotApproved, Superseded, TimedOut, Unhealthy
 from surefoot.service import ApprovalRule
 from tasks import form
 from tasks.clock import now
@@ -23,6 +24,7 @@ from tasks.store import approvals, rollouts
 from tasks.store.approvals import ApprovalRecord, ApprovalState
 from tasks.store.releases import Asked
 from tasks.targets import undo_command
+from tasks.watch import watch_until
 
 
 async def approve(site: Site, asked: Asked) -> ApprovalRecord | None:
@@ -76,18 +78,28 @@ async def spend(site: Site, asked: Asked, granted: ApprovalRecord | None) -> boo
 
 
 async def decide(rollout: Rollout, reason: str) -> bool:
-    """Return whether a person sends an unclear rollout on; nobody in time is a no. Traffic stays where it is."""
+    """Return whether a person sends an unclear rollout on; nobody in time is a no. Traffic stays where it is.
+
+    Users are on the release all the while, so it is looked at on and on: Unhealthy as soon as that settles it.
+    """
     site = rollout.site
     rule = site.environment.approval or ApprovalRule()
     until = now() + timedelta(seconds=rule.within_s)
     await site.tell(notice.asked(site.subject(rollout.id, rollout.release), until))
+    answer = asyncio.create_task(_decided(rollout, reason, rule))
     try:
         async with asyncio.timeout(rule.within_s):
-            return await _decided(rollout, reason, rule)
+            await watch_until(rollout, answer)
+        return answer.result()
     except TimeoutError:
         await rollout.record("decided", decision="reject", problem="nobody answered in time")
-        await form.unpause()
+        await _ask_no_more(answer, "nobody answered in time")
         return False
+    except Unhealthy as problem:
+        await _ask_no_more(answer, str(problem))
+        raise
+    finally:
+        answer.cancel()
 
 
 async def end_question(site: Site, record: ApprovalRecord, how: ApprovalState, why: str) -> None:
@@ -157,6 +169,13 @@ async def _decided(rollout: Rollout, reason: str, rule: ApprovalRule) -> bool:
         await rollout.record(UNCOUNTED if problem else "decided", **fields)
         if not problem:
             return said.decision == "approve"
+
+
+async def _ask_no_more(answer: "asyncio.Task[bool]", why: str) -> None:
+    answer.cancel()
+    with suppress(asyncio.CancelledError):
+        await answer
+    await form.unpause(why)
 
 
 def _granted(record: ApprovalRecord) -> ApprovalRecord:

@@ -66,10 +66,10 @@ async def pause(key: str, description: str, timeout_s: float) -> Answer:
     return await apause_flow_run(wait_for_input=form, timeout=timeout, poll_interval=_POLL_S, key=key)
 
 
-async def unpause() -> None:
+async def unpause(why: str) -> None:
     """Go on without an answer: nobody is asked any more."""
     async with get_client() as client:
-        await client.set_flow_run_state(UUID(str(flow_run.id)), Running(message="nobody answered in time"), force=True)
+        await client.set_flow_run_state(UUID(str(flow_run.id)), Running(message=why), force=True)
 
 
 async def shown(prefix: str) -> int:

@@ -37,9 +37,11 @@ async def read_run(run_id: str) -> FlowRun | None:
 
 
 async def wake_run(site: Site, run_id: str, rollout: str) -> bool:
-    """Start a dead run again, from its top; False when it is not Prefect's, or has died too often."""
-    woken = await site.keep(_woken, rollout)
-    if woken >= _WAKES or await read_run(run_id) is None:
+    """Start a dead run again, from its top; False when it is not Prefect's, has ended, or has died too often."""
+    woken, run = await site.keep(_woken, rollout), await read_run(run_id)
+    if woken >= _WAKES or run is None or run.state is None:
+        return False
+    if run.state.is_final() and not run.state.is_crashed():
         return False
     fields = {"run": run_id, "time": woken + 1}
     await site.keep(ledger.append, _WOKEN, site.key, fields, now(), rollout=rollout)

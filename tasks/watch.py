@@ -7,14 +7,17 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from surefoot import notice
-from surefoot.errors import Interfered
+from surefoot.errors import Interfered, Unhealthy
 from surefoot.judge import judge
 from surefoot.rollout import Advance, Hold, Move, next_move
-from surefoot.verdict import Verdict
+from surefoot.verdict import Outcome, Verdict
 from surefoot.vitals import Look
 from tasks.clock import now
 from tasks.evidence import verdict_of
 from tasks.rollout import Rollout
+
+# People may take a day: what is judged then are the latest looks, not the hours before.
+_REMEMBERED = 60
 
 
 async def watch(rollout: Rollout, percent: int, watch_s: float) -> Move:
@@ -35,6 +38,17 @@ async def watch(rollout: Rollout, percent: int, watch_s: float) -> Move:
         if not held and time.monotonic() - began >= watch_s:
             held = True
             await rollout.site.tell(notice.held(rollout.subject, now(), percent, move.reason))
+
+
+async def watch_until(rollout: Rollout, answer: "asyncio.Task[bool]") -> None:
+    """Look on while people make up their mind, and once more after it; Unhealthy as soon as it goes badly."""
+    percent = rollout.attempt.percent
+    looks: list[Look] = []
+    while not answer.done():
+        verdict = await look(rollout, looks, f"{percent} % while people are asked, look {len(looks) + 1}")
+        if verdict.outcome is Outcome.FAIL:
+            raise Unhealthy(f"while people were asked: {verdict.reason}")
+        del looks[:-_REMEMBERED]
 
 
 @task(name="look", task_run_name="look at {what}", cache_policy=NO_CACHE)

@@ -349,6 +349,14 @@ class RealPrefect:
         assert found["ok"], found
         return list(reversed(found["messages"]))
 
+    def hurt(self, service: str, version: str, commit: str = "4e1c9aa0aaaa", **fault: Any) -> None:
+        """Make the service's revision of a release do something wrong from now on."""
+        from surefoot.release import Image, Release  # noqa: PLC0415
+
+        revision = Release(service, Image.parse(_image(version)), version, commit).revision_name(service)
+        url = f"{self.addresses['control']}/faults/revisions/{revision}"
+        httpx.put(url, params={"service": service}, json=fault).raise_for_status()
+
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Post; a server whose SQLite is busy has done nothing, and wants to be asked again."""
         deadline = time.monotonic() + _UP_S

@@ -21,7 +21,7 @@ HISTORY = "surefoot history shop production"
     [
         ("Done", "COMPLETED", 0),
         ("PutBack", "FAILED", 3),
-        ("NotPutBack", "FAILED", 3),
+        ("NotPutBack", "FAILED", 1),
         ("Cancelled", "CANCELLED", 3),
         ("Refused", "FAILED", 5),
         ("Superseded", "CANCELLED", 5),
@@ -53,7 +53,7 @@ def test_a_run_that_goes_on_has_not_ended(kind: str) -> None:
     [
         (Phase.PROMOTED, "Done", 0),
         (Phase.PUT_BACK, "PutBack", 3),
-        (Phase.NOT_PUT_BACK, "NotPutBack", 3),
+        (Phase.NOT_PUT_BACK, "NotPutBack", 1),
         (Phase.REFUSED, "Refused", 5),
     ],
 )

@@ -83,12 +83,7 @@ async def test_a_yes_for_what_was_shown_moves_production(prefect, shop):
     assert await prefect.execute(run) == "Suspended"
     (question,) = shop.questions(run)
     _, page = prefect.form(run)
-    for said in (
-        "to production\\?" if False else "to production?",
-        f"`{question.plan_hash[:8]}`",
-        "2 commits",
-        "gcloud run services update-traffic",
-    ):
+    for said in ("to production?", f"`{question.plan_hash[:8]}`", "2 commits", "gcloud run services update-traffic"):
         assert said in page
     assert "keeps \\<b\\>its" in page
     assert "<b>" not in page
@@ -450,6 +445,15 @@ async def test_an_unclear_rollout_that_nobody_decides_is_put_back(prefect, shop)
     shop.file(**UNCLEAR, within="3s")
     assert await prefect.execute(run) == "PutBack"
     assert "nobody sent it on" in shop.message(run)
+
+
+async def test_an_unclear_rollout_that_goes_badly_while_people_think_waits_for_none(prefect, shop):
+    run = await _held(prefect, shop)
+    going = asyncio.create_task(prefect.execute(run))
+    await asyncio.to_thread(prefect.wait_form, run, "is unclear at 50 %")
+    prefect.hurt(shop.name, "1.1.0", error_share=1.0, previews=True)
+    assert await going == "PutBack"
+    assert shop.message(run).startswith("while people were asked: errors")
 
 
 async def _held(prefect: RealPrefect, shop: Shop) -> str:
