@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from commands.follow import Watched
 from commands.server import start_run
+from commands.wanted import Wanted
 from surefoot.errors import ConfigError, NotNow
 from surefoot.release import Release
 from surefoot.service import Environment
@@ -13,10 +14,8 @@ from tasks.store.database import Store
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from commands.deploy import Wanted
 
-
-async def ask(store: Store, place: Environment, wanted: "Wanted") -> Watched:
+async def ask(store: Store, place: Environment, wanted: Wanted) -> Watched:
     """Ask Prefect for the release, or find the run that does it already. NotNow when staging has not verified it."""
     if place.name == "staging":
         return await _staging(store, place, wanted)
@@ -25,7 +24,7 @@ async def ask(store: Store, place: Environment, wanted: "Wanted") -> Watched:
     raise ConfigError(f"releases go to staging and production; {place.name} can be planned, watched and rolled back")
 
 
-async def _staging(store: Store, place: Environment, wanted: "Wanted") -> Watched:
+async def _staging(store: Store, place: Environment, wanted: Wanted) -> Watched:
     before = await store.run(releases.with_image, place.key, str(wanted.image))
     known = before.release if before else None
     commit = wanted.commit or (known.commit if known else "")
@@ -44,7 +43,7 @@ async def _staging(store: Store, place: Environment, wanted: "Wanted") -> Watche
     return await _started(place, "deploy-staging", parameters, version, wanted)
 
 
-async def _production(store: Store, place: Environment, wanted: "Wanted") -> Watched:
+async def _production(store: Store, place: Environment, wanted: Wanted) -> Watched:
     found = await store.run(releases.with_image, f"{place.service}/staging", str(wanted.image))
     if found is None or found.verified_at is None:
         state = (
@@ -62,7 +61,7 @@ async def _production(store: Store, place: Environment, wanted: "Wanted") -> Wat
 
 
 async def _started(
-    place: Environment, deployment: str, parameters: dict[str, Any], version: str, wanted: "Wanted"
+    place: Environment, deployment: str, parameters: dict[str, Any], version: str, wanted: Wanted
 ) -> Watched:
     tags = (f"service:{place.service}", f"env:{place.name}", f"release:{version}")
     run = await start_run(deployment, {**parameters, "accept_drift": wanted.accept_drift}, tags)

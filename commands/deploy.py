@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +10,7 @@ from commands import exits
 from commands.confirm import confirm
 from commands.menu import examples
 from commands.terminal import Terminal, document
+from commands.wanted import Wanted
 from surefoot.errors import ConfigError
 from surefoot.release import Image
 from surefoot.service import Environment
@@ -19,17 +19,6 @@ if TYPE_CHECKING:
     from commands.ends import Outcome
     from commands.follow import Watched
     from commands.story import Story
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What was typed: the image, and what is known about it."""
-
-    image: Image
-    commit: str = ""
-    version: str = ""
-    title: str = ""
-    accept_drift: bool = False
 
 
 @click.command(

@@ -97,8 +97,8 @@ async def _hash(service: Service, place: Environment, target: "Target", store: "
     """Return the hash that a yes would be bound to, as the run itself would compose the question now."""
     if place.approval is None or asked.verified_at is None:
         return ""
-    from commands.myself import this_person  # noqa: PLC0415 (loads prefect)
-    from tasks.approve import compose  # noqa: PLC0415
+    from commands.myself import this_person  # noqa: PLC0415 (--help does without)
+    from tasks.compose import compose  # noqa: PLC0415
     from tasks.notify import Courier  # noqa: PLC0415
     from tasks.site import Site  # noqa: PLC0415
 

@@ -10,20 +10,19 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled
 
 from surefoot import notice
-from surefoot.approval import Question, problem_with, seen_in
+from surefoot.approval import Question, problem_with
 from surefoot.errors import NotApproved, Superseded, TimedOut, Unhealthy
 from surefoot.service import ApprovalRule
 from tasks import form
 from tasks.clock import now
-from tasks.commits import since_last
+from tasks.compose import compose
 from tasks.hear import UNCOUNTED, Heard, Standing, end, hear_and_ask, superseded_by
 from tasks.question import markdown, unclear
-from tasks.rollout import Rollout, rollout_id
+from tasks.rollout import Rollout
 from tasks.site import Site
-from tasks.store import approvals, rollouts
+from tasks.store import approvals
 from tasks.store.approvals import ApprovalRecord, ApprovalState
 from tasks.store.releases import Asked
-from tasks.targets import undo_command
 from tasks.watch import watch_until
 
 
@@ -43,27 +42,6 @@ async def approve(site: Site, asked: Asked) -> ApprovalRecord | None:
     if standing.record.state is ApprovalState.ASKED:
         await _suspend(site, question, standing)
     return _granted(standing.record)
-
-
-async def compose(site: Site, asked: Asked) -> Question:
-    """Return the question as it would be asked now: changed by anything that a yes must not outlive.
-
-    The way back is the live traffic; once this run's rollout has begun, what it has noted as such.
-    """
-    begun = await site.keep(rollouts.find, rollout_id(site, asked.release))
-    way_back = begun.before if begun is not None else (await site.target.live()).traffic
-    commits, last = await site.keep(since_last, asked)
-    evidence = asked.evidence or {}
-    return Question(
-        asked.release,
-        site.environment,
-        str(way_back),
-        undo_command(site.environment.place, way_back),
-        seen_in(evidence),
-        tuple(evidence.get("verdicts", ())),
-        commits,
-        last,
-    )
 
 
 async def spend(site: Site, asked: Asked, granted: ApprovalRecord | None) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 from google.cloud import run_v2
 from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
-from prefect_real import RealPrefect
+from prefect_real import RealPrefect, settled
 
 from rehearsal.catalogue import SAMPLE, Catalogue
 
@@ -51,9 +51,11 @@ def answered(prefect: RealPrefect, *words: str, **environ: str) -> dict[str, Any
 
 
 def live(prefect: RealPrefect, service: str) -> dict[str, int]:
-    """Return how much traffic each revision has in production, as `plan` reads it from the cloud."""
-    shares: dict[str, int] = answered(prefect, "plan", service, "production")["way_back"]
-    return shares
+    """Return how much traffic each revision has in production, as the cloud tells."""
+    with _client(prefect) as client:
+        found = client.get_service(name=f"{PARENT}/services/{service}")
+    latest = found.latest_ready_revision.rpartition("/")[2]
+    return {one.revision or latest: one.percent for one in found.traffic_statuses if one.percent}
 
 
 def both_places(prefect: RealPrefect, name: str, approvers: Sequence[str] = (), **rollout: Any) -> None:
@@ -64,7 +66,7 @@ def both_places(prefect: RealPrefect, name: str, approvers: Sequence[str] = (), 
         wanted = run_v2.Service(template=run_v2.RevisionTemplate(containers=[container]))
         services = {each.name.rpartition("/")[2] for each in client.list_services(parent=PARENT)}
         if f"{name}-st" not in services:
-            client.create_service(parent=PARENT, service_id=f"{name}-st", service=wanted).result()
+            settled(client.create_service(parent=PARENT, service_id=f"{name}-st", service=wanted))
 
 
 def deployed_by_hand(prefect: RealPrefect, service: str, version: str) -> None:
@@ -73,7 +75,7 @@ def deployed_by_hand(prefect: RealPrefect, service: str, version: str) -> None:
         found = client.get_service(name=f"{PARENT}/services/{service}")
         found.template.containers[0].image = image(version)
         found.template.revision = ""
-        client.update_service(service=found).result()
+        settled(client.update_service(service=found))
 
 
 def _client(prefect: RealPrefect) -> run_v2.ServicesClient:

@@ -21,11 +21,10 @@ __all__ = ["prefect", "within", "worker"]
 Require = Callable[..., Path]
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep all tests of the one real server in one process, however many run the others."""
-    for item in items:
-        if "prefect" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("prefect"))
+    """Begin with what takes longest, so that no process is left alone with it at the end."""
+    items.sort(key=lambda item: not {"worker", "page"} & set(getattr(item, "fixturenames", ())))
 
 
 def pytest_sessionfinish() -> None:

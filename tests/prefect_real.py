@@ -101,6 +101,7 @@ class RealPrefect:
             "SUREFOOT_SERVICES": str(self.services),
             "REHEARSAL_SLACK_TOKEN": _TOKEN,
         }
+        self._created: set[str] = set()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.http = httpx.Client(base_url=f"{self.url}/api", timeout=30)
 
@@ -230,9 +231,9 @@ class RealPrefect:
         }
         self.services.mkdir(exist_ok=True)
         file = self.services / f"{name}.yaml"
-        known = file.exists()
         file.write_text(json.dumps(document))
-        if not known:
+        if name not in self._created:
+            self._created.add(name)
             _create(self.addresses["grpc"], [name])
 
     def verified(self, service: str, version: str = "1.1.0", commit: str = "4e1c9aa0aaaa", **more: Any) -> str:
@@ -380,7 +381,16 @@ def _create(endpoint: str, services: Sequence[str]) -> None:
         client = run_v2.ServicesClient(transport=ServicesGrpcTransport(channel=channel))
         parent = "projects/rehearsal/locations/laptop"
         for service in services:
-            client.create_service(parent=parent, service_id=service, service=wanted).result()
+            settled(client.create_service(parent=parent, service_id=service, service=wanted))
+
+
+def settled(operation: Any) -> Any:
+    """Return what a long-running operation of the rehearsal came to; Google's own default looks once a second."""
+    deadline = time.monotonic() + _UP_S
+    while not operation.done():
+        assert time.monotonic() < deadline, operation.operation
+        time.sleep(0.05)
+    return operation.result()
 
 
 def _image(version: str) -> str:

@@ -44,9 +44,9 @@ def test_a_release_goes_to_staging_and_is_told_line_by_line(prefect: RealPrefect
     # The same image again, without a commit: staging knows what it was built from.
     detached = answered(prefect, "deploy", "shipped", "staging", "--image", image("1.1.0"), "--detach")
     assert (detached["outcome"], detached["exit_code"]) == ("Asked", 0)
-    prefect.wait(detached["run"], "Done", "Refused")  # it is live there already
     assert prefect.run(detached["run"])["parameters"]["commit"] == "4e1c9aa0aaaa"
     assert {"service:shipped", "env:staging", "release:1.1.0"} <= set(prefect.run(detached["run"])["tags"])
+    prefect.wait(detached["run"], "Done", "Refused")  # it is live there already
 
 
 def test_a_release_that_fails_its_smoke_is_put_back_and_the_exit_code_says_so(
@@ -62,12 +62,14 @@ def test_a_release_that_fails_its_smoke_is_put_back_and_the_exit_code_says_so(
     assert "staged    failed: " in watched.stdout
 
 
-def test_a_no_is_refused_with_its_reason(prefect: RealPrefect, worker: RealPrefect) -> None:
+@pytest.mark.anyio
+async def test_a_no_is_refused_with_its_reason(prefect: RealPrefect, within: RealPrefect) -> None:
     prefect.service("declined", approvers=["ana"])
     prefect.verified("declined")
-    waits = answered(prefect, "deploy", "declined", "production", "--image", image("1.1.0"))
-    prefect.resume(waits["run"], decision="reject", name="ana", comment="not on a Friday")
-    prefect.wait(waits["run"], "NotApproved")
+    asked = answered(prefect, "deploy", "declined", "production", "--image", image("1.1.0"), "--detach")
+    await prefect.execute(asked["run"])
+    prefect.resume(asked["run"], decision="reject", name="ana", comment="not on a Friday")
+    assert await prefect.execute(asked["run"]) == "NotApproved"
     ran = typed(prefect, "watch", "declined", "production")
     assert ran.returncode == 5
     assert ran.stdout.splitlines()[-2] == "Not approved, nothing was changed: declined 1.1.0 in production"
