@@ -1,7 +1,8 @@
 """Run a command that the kernel kills when the process that started it dies, whatever it dies of.
 
 `python leash.py PARENT_PID COMMAND…` becomes the command. On Linux only; elsewhere the platform's own clean-up has to
-do. Nothing imports it: it is started by its path, and lightly, since the start of every revision waits for it.
+do. The leash is held by the thread that starts the process: where that ends, so does the process, so start it from one
+that stays. Nothing imports it: it is started by its path, and lightly, since the start of every revision waits for it.
 """
 
 import os

@@ -77,3 +77,19 @@ def test_a_ctrl_c_leaves_nothing_behind(temporary):
     assert demo.returncode == 130, told
     assert not list(temporary.iterdir())
     assert not processes_of(temporary)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the leash is Linux's")
+def test_killed_it_takes_all_its_processes_along(temporary):
+    demo = begun()
+    lines = iter(demo.stdout.readline, "")
+    assert any("staging" in line for line in lines)
+    assert processes_of(temporary)
+
+    demo.kill()
+    demo.wait()
+
+    deadline = time.monotonic() + 15
+    while left := processes_of(temporary):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.2)
