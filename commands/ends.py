@@ -96,6 +96,8 @@ def next_commands(story: Story, ended: Outcome) -> Sequence[str]:
         return (f"surefoot history {service} {place}",)
     if ended.name == "Waiting":
         return (f"surefoot watch {service} {place}",)
+    if ended.name == "Interfered":
+        return (f"surefoot plan {service} {place}", f"surefoot rollback {service} {place}")
     if ended.name == "NotPutBack":
         return (f"surefoot rollback {service} {place}", "surefoot watchdog")
     again = f"surefoot deploy {service} {place} --image {story.release.image}" if story.release else ""

@@ -6,11 +6,12 @@ from surefoot.rollout import Ask, RollBack
 from surefoot.verdict import Verdict
 from tasks.approve import decide
 from tasks.clock import now
-from tasks.deploy import promote, restore, shift, stage
+from tasks.deploy import passed, promote, restore, shift, stage
 from tasks.probe import smoke
 from tasks.rollout import Rollout, begin
 from tasks.show import show
 from tasks.site import Site
+from tasks.stop import too_late, undisturbed
 from tasks.store.lease import Lease
 from tasks.store.releases import Asked
 from tasks.watch import watch
@@ -30,11 +31,13 @@ async def roll_out(site: Site, asked: Asked, lease: Lease, *, accept_drift: bool
             await look(rollout, step.percent, step.watch_s)
         await look(rollout, 100, plan.bake_s)
         seen: Verdict = await smoke(rollout, "public")
+        await passed(rollout, seen.reason)
     except BaseException as problem:
-        await restore(rollout, problem)  # if this fails, its error is the headline
+        await undisturbed(restore(rollout, problem))  # if this fails, its error is the headline
         await show(rollout, f"Put back: {asked.release.short}")
         raise
-    await promote(rollout, seen.reason)
+    await undisturbed(promote(rollout, seen.reason))
+    too_late()
     return rollout
 
 

@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 
 from flows.ending import ended
 from surefoot.errors import SurefootError
-from tasks.places import every_place
+from tasks.places import forgotten, services
 from tasks.recover import recover
 from tasks.register import this_run
 from tasks.site import Run, open_site, open_store
@@ -28,16 +28,26 @@ async def look_after(run: Run) -> str:
 async def look_round(run: Run) -> list[str]:
     """Go through every place; one that cannot be looked at (`! …`) does not keep the others waiting."""
     done: list[str] = []
-    for service, environment in every_place():
-        try:
-            async with open_site(service, environment, run) as site:
-                done += await recover(site)
-                done += await wake_dead(site)
-                done += await promise_kept(site)
-        except SurefootError as problem:
-            done.append(f"! {service} {environment}: {problem}")
-        except Exception as problem:  # whatever is wrong with one place, the others are looked after
-            done.append(f"! {service} {environment}: {type(problem).__name__}: {problem}")
+    found = list(services(done))
+    for file, service in found:
+        for environment in service.environments:
+            done += await _look(file, environment, run)
     async with open_store() as store:
-        await post(store)
+        known = {place.key for _, service in found for place in service.environments.values()}
+        done += await forgotten(store, known)
+        await post(store, [service for _, service in found])
+    return done
+
+
+async def _look(file: str, environment: str, run: Run) -> list[str]:
+    done: list[str] = []
+    try:
+        async with open_site(file, environment, run) as site:
+            done += await recover(site)
+            done += await wake_dead(site)
+            done += await promise_kept(site)
+    except SurefootError as problem:
+        done.append(f"! {file} {environment}: {problem}")
+    except Exception as problem:  # whatever is wrong with one place, the others are looked after
+        done.append(f"! {file} {environment}: {type(problem).__name__}: {problem}")
     return done

@@ -56,35 +56,39 @@ async def shift(rollout: Rollout, step: Step) -> None:
     )
 
 
+async def passed(rollout: Rollout, seen: str) -> None:
+    """Write down that all was passed: from here on whoever takes over closes the rollout, and puts nothing back."""
+    await rollout.stand(Phase.BAKING, 100, seen)
+
+
 @task(name="promote", cache_policy=NO_CACHE)
 async def promote(rollout: Rollout, seen: str) -> None:
     """Close a rollout that reached the top: the mark goes, the old revision stays as the way back, people hear."""
-    await rollout.stand(Phase.BAKING, 100, seen)
     await finish(rollout, seen)
 
 
 class Unfinished(SurefootError):
-    """The release is live and well, but its mark is still there; the watchdog takes it away."""
+    """The release is live and well, but its rollout could not be closed; the watchdog does that."""
 
 
 async def finish(rollout: Rollout, seen: str) -> None:
     """Take the mark away and close the rollout; `seen` is what its last checks said.
 
-    Unfinished when the target cannot be told: users have the release, so nothing is put back for that.
+    Unfinished when target or store cannot be told: users have the release, so nothing is put back for that.
     """
     top, target = Traffic.all_on(rollout.attempt.canary), rollout.site.target
     try:
         await rollout.change("finish", {}, lambda: settle(target, top, rollout.id, {top}))
+        seconds = (now() - rollout.attempt.began_at).total_seconds()
+        await rollout.end(Phase.PROMOTED, seen, notice.promoted(rollout.subject, now(), seconds, seen=seen))
     except Interfered as interfered:
         await restore(rollout, interfered)
         raise
-    except TargetError as problem:
+    except (TargetError, StoreUnavailable) as problem:
         raise Unfinished(
             f"{rollout.release.short} is live, but its rollout could not be ended there: {problem}; "
             "the watchdog does so, or now: surefoot watchdog"
         ) from problem
-    seconds = (now() - rollout.attempt.began_at).total_seconds()
-    await rollout.end(Phase.PROMOTED, seen, notice.promoted(rollout.subject, now(), seconds, seen=seen))
 
 
 async def restore(rollout: Rollout, problem: BaseException) -> None:
@@ -99,6 +103,10 @@ async def restore(rollout: Rollout, problem: BaseException) -> None:
     try:
         await _put_back(rollout, problem)
     except Interfered as interfered:
+        if by := await rollout.overtaken():
+            raise Cancelled(f"stopped at {percent} %: {by}") from problem
+        # What was seen last, not what was on its way: the write that would have sent more was refused.
+        percent = dict(rollout.seen.traffic.shares).get(rollout.attempt.canary, 0)
         told = notice.interfered(rollout.subject, now(), percent, str(interfered))
         await _end(rollout, Phase.NOT_PUT_BACK, f"{LEFT_ALONE}{interfered}", told)
         if interfered is not problem:

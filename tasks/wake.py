@@ -1,5 +1,6 @@
 """Runs that died while they were still wanted, and questions that nobody can answer any more."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
@@ -9,7 +10,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Scheduled
 from sqlalchemy import Connection
 
-from tasks import settings
+from surefoot.service import Service
 from tasks.approve import end_question, end_run
 from tasks.clock import now
 from tasks.hear import CLOSED, rollout_of
@@ -82,10 +83,9 @@ async def promise_kept(site: Site) -> list[str]:
     return [f"{last.release.short} was verified in staging; production is asked for now"]
 
 
-async def post(store: Store) -> None:
+async def post(store: Store, services: Sequence[Service]) -> None:
     """Send whatever waits in the outbox, of every service."""
-    for path in settings.find_service_files():
-        service = settings.load_service(path)
+    for service in services:
         for rule in {environment.slack for environment in service.environments.values() if environment.slack}:
             await deliver(store, rule)
 

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from rehearsal.cloud_run import CALLER_KEY, Pace
 from rehearsal.faults import ApiFault
 from surefoot.errors import SurefootError
 from surefoot.release import Image, Release
-from tasks.store import ledger, releases, rollouts
+from tasks.store import lease, ledger, releases, rollouts
 from tasks.store.database import Store
 from tasks.store.rollouts import Attempt
 
@@ -245,6 +245,12 @@ class World:
 
         async with open_site(name, "production", Run(run)) as site:
             return await recover(site)
+
+    def expire(self, key: str = "shop/production") -> None:
+        """Let the lease of whoever holds a place run out."""
+        held = self.keep(lease.holder_of, key)
+        if held is not None:
+            self.keep(lease.renew, held, datetime.now(UTC) - timedelta(hours=1), 1.0)
 
     # What is true
 

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, func, inspect, select, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from surefoot.errors import ConfigError, NotNow, SurefootError
 from tasks.store import schema
@@ -68,7 +68,9 @@ class Store:
                 if self._engine.dialect.name == "postgresql":
                     connection.execute(select(func.pg_advisory_xact_lock(_POSTGRES_LOCK)))
                 return work(connection, *args, **kwargs)
-        except (OperationalError, ProgrammingError) as problem:
+        except IntegrityError:
+            raise  # it answered, and said no: the functions of the store know what that means
+        except SQLAlchemyError as problem:
             raise StoreUnavailable(
                 f"the store {self} could not be used: {_first_line(problem)}; see that it runs, that SUREFOOT_STORE "
                 "names it, and that its tables were made: surefoot up"
@@ -165,5 +167,6 @@ def _version(connection: Connection) -> str:
     return str(connection.scalar(text("SELECT version_num FROM alembic_version")) or "")
 
 
-def _first_line(problem: DBAPIError) -> str:
-    return (str(problem.orig).splitlines() or [type(problem).__name__])[0]
+def _first_line(problem: SQLAlchemyError) -> str:
+    said = problem.orig if isinstance(problem, DBAPIError) else problem
+    return (str(said).splitlines() or [type(problem).__name__])[0]

@@ -179,7 +179,7 @@ async def test_a_store_that_goes_away_in_the_middle_is_put_back(world: World):
     assert (world.live(), world.mark()) == ({world.first(): 100}, "")
     world.store.rmdir()
     kept.rename(world.store)
-    await expire(world)
+    world.expire()
     assert len(await world.recover()) == 1
     assert world.last().phase == "put back"
 
@@ -213,17 +213,6 @@ async def leave_stranded(world: World) -> None:
         mark = Mark("elsewhere/1", live.traffic, name, 25, now() - timedelta(seconds=1), 1)
         live = await site.target.stage(world.release("shop", "1.1.0"), mark, live)
         await site.target.shift(Traffic.of({world.first(): 75, name: 25}), mark, live)
-
-
-async def expire(world: World) -> None:
-    """Let the lease of whoever holds the place run out."""
-    from datetime import timedelta  # noqa: PLC0415
-
-    from tasks.clock import now  # noqa: PLC0415
-
-    held = world.keep(lease.holder_of, "shop/production")
-    if held is not None:
-        world.keep(lease.renew, held, now() - timedelta(hours=1), 1.0)
 
 
 async def test_what_is_live_already_is_not_rolled_out_again(world: World):

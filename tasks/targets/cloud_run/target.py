@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 
 from google.cloud import run_v2
 
@@ -29,6 +30,7 @@ class CloudRun:
     def __init__(self, settings: Settings, calls: Calls) -> None:
         self._settings = settings
         self._calls = calls
+        self._newest: datetime | None = None
 
     @classmethod
     def connect(cls, settings: Settings, on_call: Callable[[str], None] | None = None) -> "CloudRun":
@@ -36,8 +38,8 @@ class CloudRun:
         return cls(settings, Calls(settings, on_call))
 
     async def live(self) -> Live:
-        """Return what is observed now."""
-        return await self._live(await self._calls.service())
+        """Return what is observed now, never older than what this connection has seen before."""
+        return await self._live(await self._service(self._newest))
 
     async def stage(self, release: Release, mark: Mark, seen: Live) -> Live:
         """Return once the release's revision is ready and previewable, without user traffic. Idempotent.
@@ -45,7 +47,7 @@ class CloudRun:
         A revision that once failed stays failed under its name: it is StageFailed again, without a write.
         """
         name = release.revision_name(self._settings.service)
-        service = await self._service(seen)
+        service = await self._service(seen.at)
         found = await self._revision(service, name)
         if found is not None:
             _refuse_unusable(found, release)
@@ -65,12 +67,12 @@ class CloudRun:
 
     async def shift(self, traffic: Traffic, mark: Mark | None, seen: Live) -> Live:
         """Return once the traffic is observed to be so. Also the way back. No mark: the rollout is over."""
-        service = await self._service(seen)
+        service = await self._service(seen.at)
         return await self._make(shifting(traffic, mark, seen, service), mark, seen, service)
 
     async def retire(self, revision: str, seen: Live) -> Live:
         """Take our tag off a revision; it stays ready, as a way back."""
-        service = await self._service(seen)
+        service = await self._service(seen.at)
         return await self._make(retiring(revision, service), None, seen, service)
 
     async def close(self) -> None:
@@ -89,17 +91,19 @@ class CloudRun:
         patience = Patience.of(self._settings.change_within_s, self._settings.poll_every_s)
         return await self._live(await make(self._calls, change, service, patience))
 
-    async def _service(self, seen: Live) -> run_v2.Service:
+    async def _service(self, seen_at: datetime | None) -> run_v2.Service:
         """Return the service, at least as new as it was seen: a lagging copy must not look like somebody's write."""
         for wait_s in Patience.of(_LAG_S, self._settings.poll_every_s).waits():
             service = await self._calls.service()
             at = written_at(service)
-            if seen.at is None or at is None or at >= seen.at:
+            if seen_at is None or at is None or at >= seen_at:
                 return service
             await asyncio.sleep(wait_s)
-        raise Unavailable(f"{self._settings.service} is only shown as it was before {seen.at}; look again later")
+        raise Unavailable(f"{self._settings.service} is only shown as it was before {seen_at}; look again later")
 
     async def _live(self, service: run_v2.Service) -> Live:
+        at = written_at(service)
+        self._newest = max(filter(None, (self._newest, at)), default=None)
         return read_live(service, await self._calls.revisions(service))
 
     async def _revision(self, service: run_v2.Service, name: str) -> run_v2.Revision | None:
