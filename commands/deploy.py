@@ -12,7 +12,7 @@ from commands.menu import examples
 from commands.terminal import Terminal, document
 from commands.wanted import Wanted
 from surefoot.errors import ConfigError
-from surefoot.release import Image
+from surefoot.release import Image, commit_problem
 from surefoot.service import Environment
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def deploy(ctx: click.Context, /, **typed: Any) -> None:
     from tasks import settings  # noqa: PLC0415 (--help does without)
 
     place = settings.environment(settings.load(typed["service"]), typed["environment"])
+    if typed["commit"] and (problem := commit_problem(typed["commit"])):
+        raise ConfigError(f"--commit: {problem}")
     wanted = Wanted(_image(typed["image"]), *(typed[each] for each in ("commit", "version", "title", "accept_drift")))
     if place.name == "production" and place.approval is None:
         confirm(f"Release {wanted.image} to {place.key}? Nobody else is asked", yes=typed["yes"])

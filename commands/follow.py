@@ -15,7 +15,7 @@ from commands.terminal import Terminal
 from surefoot.errors import SurefootError, Unavailable
 from surefoot.service import Environment
 from tasks.clock import now
-from tasks.store.database import Store
+from tasks.store.database import Store, StoreUnavailable
 
 _LOOK_AGAIN_S = 0.5
 _ASK_AGAIN_S = 1.0
@@ -57,7 +57,13 @@ async def stories(store: Store, watched: Watched) -> AsyncIterator[Story]:
         while True:
             # Prefect's word first: what the store says afterwards is at least as new.
             state, url, heard = pulse.state, pulse.url, pulse.heard
-            story = await store.run(tell, watched.environment, watched.run_id, url or watched.run_url)
+            try:
+                story = await store.run(tell, watched.environment, watched.run_id, url or watched.run_url)
+            except StoreUnavailable:  # somebody else is at it for long: the rollout goes on, and so does watching
+                if clock() - moved_at > _QUIET_S:
+                    raise
+                await asyncio.sleep(_LOOK_AGAIN_S)
+                continue
             story = replace(story, state=state, heard=heard)
             yield story
             if outcome(story):

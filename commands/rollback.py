@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+import signal
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from commands.menu import examples
 from commands.myself import this_person
 from commands.row import Row
 from commands.terminal import Sign, Terminal, document
+from surefoot.errors import ConfigError
 from surefoot.units import took
 
 if TYPE_CHECKING:
@@ -34,36 +36,60 @@ _SEEN = {"PASS": Sign.GOOD, "FAIL": Sign.BAD, "INCONCLUSIVE": Sign.BLIND}
 )
 @click.argument("service", metavar="SERVICE|FILE")
 @click.argument("environment")
-@click.option("--to", default="", metavar="REVISION", help="Its name, or a part of it such as a version.")
+@click.option("--to", default=None, metavar="REVISION", help="Its name, or a part of it such as a version.")
 @click.option("--reason", default="", help="Why, for the ledger and for Slack.")
 @click.option("--yes", is_flag=True, help="With --to: do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="One document on stdout.")
 @click.pass_context
 def rollback(
-    ctx: click.Context, *, service: str, environment: str, to: str, reason: str, yes: bool, as_json: bool
+    ctx: click.Context, *, service: str, environment: str, to: str | None, reason: str, yes: bool, as_json: bool
 ) -> None:
     """Put all users back, and stop a rollout that is at work. Needs no approval, no store, no Slack, no Prefect."""
     from tasks import settings  # noqa: PLC0415 (--help does without)
     from tasks.rollback import NotBack, roll_back  # noqa: PLC0415
 
     place = settings.environment(settings.load(service), environment)
+    if to == "":
+        raise ConfigError("--to: empty; name a revision, or leave it out")
     if to:
         confirm_by_name(f"All users of {place.key} go to {to}, whatever that is.", place.service, yes=yes)
     names = {"service": place.service, "environment": place.name}
     try:
         with _no_log(ctx.obj):
-            went = asyncio.run(roll_back(service, environment, to, reason, this_person()))
+            went = asyncio.run(_undivided(roll_back(service, environment, to or "", reason, this_person())))
+    except asyncio.CancelledError:
+        click.echo(f"Stopped; users may have been moved, or not: surefoot plan {service} {environment}", err=True)
+        ctx.exit(exits.INTERRUPTED)
     except NotBack as problem:
         if as_json:
             click.echo(document("rollback/1", {**names, **_failed(problem)}))
         else:
-            click.echo("\n".join(not_put_back(problem, place.key, ctx.obj)), err=True)
+            click.echo("\n".join(not_put_back(problem, place.key, ctx.obj, to or "")), err=True)
         ctx.exit(exits.UNEXPECTED)
     if as_json:
         click.echo(document("rollback/1", {**names, **as_fields(went), "reason": reason or None}))
         return
     click.echo("\n".join(told(went, place.key, ctx.obj)))
     click.echo(ctx.obj.next(f"surefoot history {place.service} {place.name}"), err=not ctx.obj.live)
+
+
+async def _undivided(going_back: Coroutine[Any, Any, "WentBack"]) -> "WentBack":
+    """Go back although Ctrl-C is pressed: users move and that is written down, or neither. Pressed twice, it stops."""
+    work, loop = asyncio.ensure_future(going_back), asyncio.get_running_loop()
+    asked: list[bool] = []
+
+    def stop() -> None:
+        if asked:
+            work.cancel()
+            return
+        asked.append(True)
+        click.echo("Going back goes on, so that it is done and written down; Ctrl-C again stops it here.", err=True)
+
+    loop.add_signal_handler(signal.SIGINT, stop)
+    try:
+        return await work
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
 
 
 @contextmanager
@@ -98,7 +124,7 @@ def told(went: "WentBack", key: str, terminal: Terminal) -> list[str]:
     return lines
 
 
-def not_put_back(problem: "NotBack", key: str, terminal: Terminal) -> list[str]:
+def not_put_back(problem: "NotBack", key: str, terminal: Terminal, to: str = "") -> list[str]:
     """Return the page of a way back that failed: what users have, why, and what to type by hand, now."""
     service, _, environment = key.partition("/")
     lines = [terminal.paint(f"NOT put back: {service} in {environment}", "red", bold=True), ""]
@@ -111,7 +137,7 @@ def not_put_back(problem: "NotBack", key: str, terminal: Terminal) -> list[str]:
         "",
         "Do this now, from an account that may:",
         f"  {by_hand}",
-        f"Or again: surefoot rollback {place_words(key)}",
+        f"Or again: surefoot rollback {place_words(key)}{to and f' --to {to}'}",
     ]
 
 

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 _REPOSITORY = re.compile(r"[a-z0-9][a-z0-9._:/-]*[a-z0-9]")
 # Cloud Run: "<service>-<suffix>", lower case, at most 63 characters in all.
 _REVISION_NAME_MAX = 63
@@ -30,6 +31,11 @@ class Image:
 
     def __str__(self) -> str:
         return f"{self.repository}@{self.digest}"
+
+
+def commit_problem(text: str) -> str:
+    """Return why this is not a commit's hash, "" where it is one."""
+    return "" if _COMMIT.fullmatch(text) else f"{text!r} is not a commit's hash: 7 to 64 hexadecimal digits"
 
 
 @dataclass(frozen=True, slots=True)

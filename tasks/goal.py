@@ -28,10 +28,12 @@ def goal(key: str, live: Live, past: Sequence[Attempt], to: str) -> Traffic:
 
 
 def _named(key: str, live: Live, to: str) -> Traffic:
-    named = [name for name in live.revisions if name == to] or [name for name in live.revisions if to in name]
-    if len(named) != 1 or not live.revisions[named[0]].ready:
-        known = ", ".join(name for name, revision in live.revisions.items() if revision.ready)
-        raise NotNow(f"{key}: {to!r} is not one revision that is ready; there are {known}")
+    ready = [name for name, revision in live.revisions.items() if revision.ready]
+    named = [name for name in ready if name == to] or [name for name in ready if to in name]
+    if len(named) > 1:
+        raise NotNow(f"{key}: {to!r} is part of {len(named)} revisions that are ready: {', '.join(named)}; name one")
+    if not named:
+        raise NotNow(f"{key}: no revision that is ready has {to!r} in its name; there are {', '.join(ready)}")
     return Traffic.all_on(named[0])
 
 

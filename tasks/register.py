@@ -11,7 +11,7 @@ from prefect.utilities.urls import url_for
 from sqlalchemy import Connection
 
 from surefoot.errors import ConfigError, NotNow
-from surefoot.release import Commit, Image, Release
+from surefoot.release import Commit, Image, Release, commit_problem
 from tasks.clock import now
 from tasks.site import Run, Site
 from tasks.store import ledger, releases
@@ -35,6 +35,8 @@ class Wanted:
 
     def release(self, service: str) -> Release:
         """Return the release; ConfigError says which parameter is wrong, and what would be right."""
+        if wrong := commit_problem(self.commit):
+            raise ConfigError(f"parameter commit: {wrong}")
         try:
             image = Image.parse(self.image)
         except ValueError as problem:

@@ -202,6 +202,7 @@ def _record(connection: Connection, place: Environment, taken: Taken, went: Went
     if attempt is None or attempt.before != went.now:
         last = attempt or next(iter(rollouts.history(connection, place.key, limit=1)), None)
         if last is None:
+            went.notes.append("store: nothing was released from here before, so this way back is in its ledger only")
             return
         attempt = rollouts.begin(connection, _stand_in(last, taken, went))
         rollouts.end(connection, attempt.id, Phase.PUT_BACK, now(), fence=taken.lease.fence, reason=said)

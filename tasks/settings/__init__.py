@@ -62,6 +62,8 @@ def load_named(name: str, *, below: Path | None = None, environ: Mapping[str, st
     if found:
         raise ConfigError(f"the service {name} is in {len(found)} files: {', '.join(map(str, found))}; keep one")
     known = [each for each in names.values() if each]
+    if gone := [str(file) for file in files if not file.exists()]:
+        raise ConfigError(f"{', '.join(gone)}: there is no such file; see SUREFOOT_SERVICES")
     looked = f"looked in {', '.join(map(str, files))}" if files else f"looked for {LOOKED_FOR}"
     raise ConfigError(f"there is no service {name!r}; {near(name, known) if known else 'no file names one'} ({looked})")
 

@@ -112,7 +112,12 @@ class _Reader:
         if isinstance(node, SequenceNode):
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
         # A date stays text: no field of a service is a date.
-        return node.value if str(node.tag) == f"{_PLAIN}timestamp" else self._scalar(node)
+        if str(node.tag) == f"{_PLAIN}timestamp":
+            return node.value
+        try:
+            return self._scalar(node)
+        except (ValueError, OverflowError) as problem:  # a number of thousands of digits
+            raise NotYaml(node.start_mark.line, node.start_mark.column, "no number that anybody can mean") from problem
 
     def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}

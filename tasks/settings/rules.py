@@ -10,9 +10,12 @@ from typing import Any
 from surefoot.units import parse_percent
 from tasks.settings.document import Path
 from tasks.settings.mistake import Found
+from tasks.settings.secrets import sounds_secret
 
 _SENDS_A_SECRET = {"authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"}
 _CARRIED = re.compile(r"\{([A-Za-z_]\w*)\}")
+_QUERY = re.compile(r"[?&]([^=&#]+)=([^&#]*)")
+_NO_CREDENTIALS = "checks carry no credentials; check an address that needs none"
 
 
 def broken_rules(tree: Any) -> Iterator[Found]:
@@ -100,15 +103,26 @@ def _request(request: Mapping[str, Any], at: Path, carried: set[str]) -> Iterato
         yield Found((*at, "json"), "there is a body already; send one of the two", on_key=True)
     for name in _mapping(request, "headers"):
         if str(name).lower() in _SENDS_A_SECRET:
-            yield Found(
-                (*at, "headers", name), "checks carry no credentials; check an address that needs none", secret=True
-            )
+            yield Found((*at, "headers", name), _NO_CREDENTIALS, secret=True)
     path = request.get("path")
-    for name in _CARRIED.findall(path if isinstance(path, str) else ""):
+    path = path if isinstance(path, str) else ""
+    if any(sounds_secret(name) and not _CARRIED.search(value) for name, value in _QUERY.findall(path)):
+        yield Found((*at, "path"), _NO_CREDENTIALS, secret=True)
+    yield from _secrets(request.get("json"), (*at, "json"))
+    for name in _CARRIED.findall(path):
         if name not in carried:
             yield Found(
                 (*at, "path"), f"nothing before captures {{{name}}}; add capture: {{{name}: json.…}} to an earlier step"
             )
+
+
+def _secrets(value: Any, at: Path) -> Iterator[Found]:
+    """A password in a body is one in a file; what an earlier answer gave (`{token}`) is not."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inner:
+        if isinstance(each, str | int) and sounds_secret(str(key)) and not _CARRIED.search(str(each)):
+            yield Found((*at, key), _NO_CREDENTIALS, secret=True)
+        yield from _secrets(each, (*at, key))
 
 
 def _own_place(target: Any, at: Path, places: dict[str, Path]) -> Iterator[Found]:

@@ -26,7 +26,7 @@ _TOKEN = re.compile(
 # `token: value`, `password=value`: the value, unless it is a reference.
 _SECRETIVE = r"(?i:token|secret|passw(?:or)?d|api[_-]?key|authorization|cookie|credentials?)"
 _NAMED = re.compile(
-    rf"[\"']?[\w-]*{_SECRETIVE}[\"']?"
+    rf"(?<![\w-])[\"']?[\w-]*{_SECRETIVE}[\"']?"
     r"\s*[:=]\s*(?P<value>[^\s{#\[|>&*,}][^,}\n#]*)"
 )
 

@@ -88,6 +88,7 @@ def test_production_is_refused_what_staging_has_not_verified_with_what_to_do(pre
     ("words", "said"),
     [
         (["staging", "--image", "shop:1.1.0"], "--image: 'shop:1.1.0' has no digest"),
+        (["staging", "--image", image("1.1.0"), "--commit", "x y; rm"], "--commit: 'x y; rm' is not a commit's hash"),
         (["staging", "--image", image("1.1.0")], "--commit: staging was never asked for this image"),
         (["production", "--image", image("1.1.0")], "there is no terminal to ask at; say --yes"),
         (["nowhere", "--image", image("1.1.0")], "has no environment 'nowhere'"),

@@ -1,6 +1,8 @@
 """`surefoot rollback`, as it is typed at 3 a.m."""
 
 import json
+import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from commands_typed import PARENT, answered, deployed_by_hand, live, typed
+from commands_typed import PARENT, SUREFOOT, answered, deployed_by_hand, live, typed
 from prefect_real import RealPrefect
 
 from surefoot.rollout import Phase
@@ -190,6 +192,40 @@ def test_where_nothing_older_is_ready_there_is_no_way_back_and_the_place_is_free
     assert ran.returncode == 5
     assert "there is no older revision that is ready; name one with --to" in ran.stderr
     assert prefect.keep(lease.holder_of, "only/production") is None
+
+
+def test_ctrl_c_does_not_come_between_users_and_the_ledger(prefect: RealPrefect) -> None:
+    prefect.service("interrupted")
+    (before,) = live(prefect, "interrupted")
+    deployed_by_hand(prefect, "interrupted", "1.1.0")
+    promoted(prefect, "interrupted", before)
+    aim = {"method": "UpdateService", "resource": f"{PARENT}/services/interrupted"}
+    with fault(prefect, "api", delay_s=3.0, **aim):
+        process = subprocess.Popen(
+            [SUREFOOT, "rollback", "interrupted", "production"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=prefect.environ,
+            cwd=prefect.home,
+        )
+        deadline = time.monotonic() + 30
+        while prefect.keep(lease.holder_of, "interrupted/production") is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+
+    assert process.returncode == 0, out + err
+    assert "Going back goes on" in err
+    assert live(prefect, "interrupted") == {before: 100}
+    assert [each.phase for each in prefect.keep(rollouts.history, "interrupted/production")] == ["put back", "promoted"]
+
+
+def test_an_empty_name_is_no_name(prefect: RealPrefect) -> None:
+    prefect.service("unnamed")
+    ran = typed(prefect, "rollback", "unnamed", "production", "--to", "", "--yes")
+    assert (ran.returncode, ran.stderr) == (2, "--to: empty; name a revision, or leave it out\n")
 
 
 @pytest.mark.parametrize(("words", "code"), [((), 2), (("--yes",), 0)])

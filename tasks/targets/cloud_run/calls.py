@@ -46,6 +46,10 @@ _HINTS: dict[type[google_errors.GoogleAPICallError], str] = {
 _T = TypeVar("_T")
 
 
+# What is tried again ends in an error of ours, or in nothing to tell; the library's own lines would only confuse.
+stamina.instrumentation.set_on_retry_hooks([])
+
+
 class Calls:
     """The calls we make, over one channel that lives as long as this does."""
 
