@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surefoot.release import Image, Release
+from surefoot.release import Image, Release, commit_problem
 
 DIGEST = "sha256:" + "9f3c" * 16
 digests = st.from_regex(r"sha256:[0-9a-f]{64}", fullmatch=True)
@@ -82,3 +82,11 @@ def test_two_images_never_share_a_revision_name_unless_their_digests_start_alike
     names = {release(version, commit, digest).revision_name("shop") for digest in (one, other)}
 
     assert (len(names) == 1) is (one[7:13] == other[7:13])
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"), [("4e1c9aa", False), ("A" * 40, False), ("4e1c9a", True), ("x y; rm", True)]
+)
+def test_a_commit_is_named_by_its_hash(text: str, wrong: bool) -> None:
+    assert bool(commit_problem(text)) == wrong
+    assert not wrong or repr(text) in commit_problem(text)
