@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from commands.clock import at as shown_at
 from commands.clock import mmss, stamp
 from commands.story import Story, sent, stretches
 from surefoot.units import duration, took
@@ -75,7 +76,10 @@ def _told(story: Story) -> Iterator[Event]:
 def _plain(story: Story, kind: str, fields: Mapping[str, Any], at: datetime) -> Iterator[Event]:
     if kind in _SAID:
         name, template = _SAID[kind]
-        yield Event(at, name, template.format_map({"url": story.run_url, **fields}).strip(" ,:"))
+        said = {"url": story.run_url, **fields}
+        if "until" in fields:
+            said["until"] = f"{shown_at(datetime.fromisoformat(fields['until']), at, UTC)}Z"
+        yield Event(at, name, template.format_map(said).strip(" ,:"))
 
 
 _SAID = {

@@ -53,6 +53,8 @@ class Past:
 def history(ctx: click.Context, *, service: str | None, environment: str | None, since: str, as_json: bool) -> None:
     """List rollouts, the newest first: when, what, how it ended, who said yes, how long it took."""
     past = asyncio.run(_read(service, environment, _since(since)))
+    if service and not past:
+        _refuse_unknown(service, environment)
     if as_json:
         click.echo(document("history/1", {"rollouts": [as_fields(each) for each in past]}))
         return
@@ -110,6 +112,22 @@ async def _read(service: str | None, environment: str | None, since: datetime | 
 
     async with kept() as store:
         return await store.run(_past, service, environment, since) if store else []
+
+
+def _refuse_unknown(service: str, environment: str | None) -> None:
+    """Refuse a place that neither the store nor a service file has; without any file, who knows what there is."""
+    from tasks.settings import find_service_files, read, tool_settings  # noqa: PLC0415 (--help does without)
+    from tasks.store.current import current  # noqa: PLC0415
+
+    services = [read(file).service for file in find_service_files()]
+    known = [(each.service, each.environment) for each in current(tool_settings().store_url)]
+    known += [(each.name, place) for each in services if each for place in each.environments]
+    if not services or None in services:  # a file with mistakes may be the one that has it
+        return
+    if not any(service == name and environment in (None, place) for name, place in known):
+        asked = " ".join(filter(None, (service, environment)))
+        there_is = ", ".join(f"{name} {place}" for name, place in dict.fromkeys(known))
+        raise ConfigError(f"There is no {asked}; there is {there_is}")
 
 
 def _past(connection: "Connection", service: str | None, environment: str | None, since: datetime | None) -> list[Past]:

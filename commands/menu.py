@@ -2,7 +2,7 @@
 
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 import click
 
 from commands import exits
+from commands.sentence import sentence
+from commands.terminal import document
 from surefoot.errors import SurefootError
 from tasks.settings.near import near
 
@@ -75,20 +77,25 @@ class Menu(click.Group):
                 formatter.write_dl([(f"{name:<9}", what) for name, (_, what) in commands.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what it raises becomes a sentence and an exit code."""
+        """Run a command; what it raises becomes a sentence and an exit code, and a document where one was asked for."""
+        typed = tuple(ctx.args)  # they are taken away as they are understood
         try:
             return super().invoke(ctx)
-        except SurefootError as problem:
-            click.echo(str(problem), err=True)
-            ctx.exit(exits.exit_code(problem))
-        except (click.exceptions.Exit, click.ClickException, BrokenPipeError):
+        except click.exceptions.Exit:
             raise
         except (KeyboardInterrupt, click.Abort):
             click.echo("\nStopped.", err=True)
             ctx.exit(exits.INTERRUPTED)
         except Exception as problem:  # the last place where a bug can be told from a mistake of the user's
-            _tell_of_a_bug(problem, ctx)
-            ctx.exit(exits.UNEXPECTED)
+            said, code = sentence(problem) or (_of_a_bug(problem), exits.UNEXPECTED)
+            if ctx.invoked_subcommand and _asks_for_a_document(typed, problem):
+                click.echo(document(f"{ctx.invoked_subcommand}/1", {"error": said, "exit_code": code}))
+            if isinstance(problem, click.ClickException):
+                raise  # click shows it, with the command's usage
+            if ctx.params.get("verbosity", 0) >= 2 and not isinstance(problem, SurefootError):
+                click.echo(_trace(problem), err=True)
+            click.echo(said, err=True)
+            ctx.exit(code)
 
 
 def examples(*pairs: tuple[str, str], codes: str = "0 done · 2 bad input") -> str:
@@ -97,11 +104,18 @@ def examples(*pairs: tuple[str, str], codes: str = "0 done · 2 bad input") -> s
     return "\b\nExamples:\n" + "\n".join(lines) + f"\n\n\b\nExit codes: {codes}"
 
 
-def _tell_of_a_bug(problem: Exception, ctx: click.Context) -> None:
+def _asks_for_a_document(typed: Sequence[str], problem: Exception) -> bool:
+    """Return whether a document was asked for, of a command that has one; also where its options are not understood."""
+    return "--json" in typed and getattr(problem, "option_name", "") != "--json"
+
+
+def _of_a_bug(problem: Exception) -> str:
     from commands.mishap import explain  # noqa: PLC0415 (only when something is broken)
 
-    if ctx.params.get("verbosity", 0) >= 2:
-        from tasks.settings.secrets import mask  # noqa: PLC0415
+    return explain(problem, sys.argv[1:], datetime.now(UTC))
 
-        click.echo(mask("".join(traceback.format_exception(problem))), err=True)
-    click.echo(explain(problem, sys.argv[1:], datetime.now(UTC)), err=True)
+
+def _trace(problem: Exception) -> str:
+    from tasks.settings.secrets import mask  # noqa: PLC0415 (only when something is broken)
+
+    return mask("".join(traceback.format_exception(problem)))

@@ -3,7 +3,6 @@
 The answer goes to stdout, the telling to stderr.
 """
 
-import codecs
 import json
 import os
 import shutil
@@ -15,19 +14,6 @@ from typing import IO, Any
 import click
 
 _WIDTH = 80
-# Where these signs cannot be written, what stands for them; anything else becomes a question mark.
-_LETTERS = {
-    "→": "->",
-    "·": "-",
-    "…": "...",
-    "≤": "<=",
-    "≥": ">=",
-    "—": "-",
-    "\u2212": "-",
-    "━": "=",
-    "╸": ">",
-    "─": "-",
-}
 
 
 class Sign(Enum):
@@ -115,39 +101,6 @@ def can_write(stream: IO[str], text: str) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
-
-
-def never_fail_to_write(*streams: Any) -> None:
-    """Let streams write letters where their encoding lacks a sign, instead of raising."""
-    codecs.register_error("letters", _to_letters)
-    codecs.register(_ascii_by_another_name)
-    for stream in streams:
-        if hasattr(stream, "reconfigure"):
-            ascii_only = not can_write(stream, "é")
-            stream.reconfigure(encoding="letters" if ascii_only else stream.encoding, errors="letters")
-
-
-def _ascii_by_another_name(name: str) -> codecs.CodecInfo | None:
-    """Find the codec `letters`: click takes a stream that says ASCII for a broken one, and writes UTF-8 to it."""
-    if name != "letters":
-        return None
-    real = codecs.lookup("ascii")
-    return codecs.CodecInfo(
-        real.encode,
-        real.decode,
-        real.streamreader,
-        real.streamwriter,
-        real.incrementalencoder,
-        real.incrementaldecoder,
-        name,
-    )
-
-
-def _to_letters(problem: UnicodeError) -> tuple[str, int]:
-    if not isinstance(problem, UnicodeEncodeError):
-        raise problem
-    lacking = problem.object[problem.start : problem.end]
-    return "".join(_LETTERS.get(character, "?") for character in lacking), problem.end
 
 
 def _colored(environ: Mapping[str, str], color: str, *, tty: bool) -> bool:

@@ -9,7 +9,7 @@ import click
 from commands import exits
 from commands.deploy import say
 from commands.menu import examples
-from commands.terminal import Sign, Terminal
+from commands.terminal import Sign, Terminal, document
 from surefoot.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ def watch(ctx: click.Context, *, service: str | None, environment: str | None, a
     if service is None:
         on_their_way = [place for place in current(tool_settings().store_url) if is_on_its_way(place)]
         if not on_their_way:
-            click.echo("Nothing is on its way.")
-            click.echo(ctx.obj.next("surefoot status", "surefoot history"), err=not ctx.obj.live)
+            _nothing(ctx.obj, "Nothing is on its way.", "surefoot status", "surefoot history", as_json=as_json)
             ctx.exit(exits.DONE)
         service, environment = _choose(ctx.obj, on_their_way)
     if environment is None:
@@ -58,14 +57,28 @@ async def _watch(terminal: Terminal, service: str, environment: str, *, as_json:
     async with kept() as store:
         found = await store.run(newest_run, place.key) if store else None
         if store is None or found is None:
-            click.echo(f"Nothing was ever released to {place.service} {place.name}.")
-            click.echo(terminal.next(f"surefoot plan {place.service} {place.name}"), err=not terminal.live)
+            there = {"service": place.service, "environment": place.name}
+            said, then = (
+                "Nothing was ever released to {service} {environment}.",
+                "surefoot plan {service} {environment}",
+            )
+            _nothing(terminal, said.format(**there), then.format(**there), as_json=as_json, **there)
             return exits.DONE
         stream = sys.stderr if as_json else sys.stdout
         shown = Terminal.of(stream, color="always" if terminal.color else "never")
         story, ended = await follow(store, Watched(place, *found), shown, stream, stop_at_question=not shown.live)
     say(terminal, story, ended, as_json=as_json, kind="watch")
     return ended.code
+
+
+def _nothing(terminal: Terminal, said: str, *then: str, as_json: bool, **place: str) -> None:
+    """Say that there is nothing to watch, and what to type instead."""
+    if as_json:
+        fields = {"service": None, "environment": None, **place, "outcome": "Nothing", "reason": said}
+        click.echo(document("watch/1", {**fields, "exit_code": exits.DONE, "run": None}))
+        return
+    click.echo(said)
+    click.echo(terminal.next(*then), err=not terminal.live)
 
 
 def is_on_its_way(place: "Current") -> bool:

@@ -42,14 +42,19 @@ def test_a_way_back_is_told_with_its_reason_and_its_time() -> None:
 
 
 def test_questions_and_answers_are_events_too() -> None:
-    telling = Telling().entry("approval asked", until="2026-11-23T12:00:00Z")
+    telling = Telling().entry("approval asked", until="2026-11-23T12:34:49.232936+00:00")
     telling.entry("answer not counted", problem="'eve' is not among the approvers: ana, ben")
     telling.entry("approval answered", decision="approve", by="ana", comment="")
     assert [line[26:] for line in lines(telling)] == [
-        f"approval  waits for a yes until 2026-11-23T12:00:00Z: {URL}",
+        f"approval  waits for a yes until Mon 23 Nov 12:34Z: {URL}",
         "answer    not counted: 'eve' is not among the approvers: ana, ben",
         "answer    approve by ana",
     ]
+
+
+def test_a_question_that_counts_until_today_says_the_time_only() -> None:
+    (asked,) = lines(Telling().entry("approval asked", until=f"{NOON:%Y-%m-%d}T22:34:49.232936+00:00"))
+    assert asked.endswith(f"waits for a yes until 22:34Z: {URL}")
 
 
 def test_events_are_only_ever_added() -> None:

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from rollout_told import CANARY, NOON, RELEASE, STABLE
 
-from commands.__main__ import cli
+from commands.cli import cli
 from commands.history import Past, table
 from commands.terminal import Terminal
 from surefoot.rollout import Phase
@@ -26,6 +26,7 @@ A_ROLLOUT = Attempt("r-1", KEY, RELEASE, "run-1", "http://run/1", Traffic.all_on
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     path = tmp_path / "store.db"
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SUREFOOT_STORE", str(path))
     opened = Store.open(str(path))
     asyncio.run(opened.migrate())
@@ -102,3 +103,28 @@ def test_a_length_of_time_that_is_none_is_bad_input(store: Store, since: str) ->
     result = history("--since", since)
     assert result.exit_code == 2
     assert result.stderr.startswith("--since: ")
+
+
+@pytest.fixture
+def shop(store: Store, tmp_path: Path) -> Path:
+    """Put the service file of the shop here, which has staging and production."""
+    file = tmp_path / "surefoot.yaml"
+    file.write_text((Path(__file__).parents[2] / "infra/services/shop.yaml").read_text())
+    return file
+
+
+@pytest.mark.parametrize(("place", "said"), [(("shop", "nope"), "shop nope"), (("shpo",), "shpo")])
+def test_a_place_that_no_file_and_no_rollout_has_is_bad_input(shop: Path, place: tuple[str, ...], said: str) -> None:
+    result = history(*place)
+    assert result.exit_code == 2
+    assert result.stderr == f"There is no {said}; there is shop staging, shop production\n"
+
+
+def test_a_place_that_a_file_or_the_store_has_may_have_no_history(store: Store, shop: Path) -> None:
+    over(store, "r-1", Phase.PROMOTED, key="basket/qa", ago=timedelta(days=2))
+    for place in (("shop",), ("shop", "production"), ("basket", "qa", "--since", "1d")):
+        assert history(*place).exit_code == 0
+    shop.write_text("name: [")
+    assert history("nope").exit_code == 0, "the file that cannot be read may be the one that has it"
+    shop.unlink()
+    assert history("shop", "nope").stdout == "Nothing was released here yet.\n"

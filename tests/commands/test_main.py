@@ -1,5 +1,6 @@
 """`surefoot` itself: what it offers, how it fails, and how fast it says so."""
 
+import json
 import os
 import re
 import subprocess
@@ -15,13 +16,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from commands import exits
-from commands.__main__ import cli
+from commands.cli import cli
 from commands.menu import COMMANDS, SECTIONS, Menu, examples
 from commands.mishap import explain, report
 from surefoot import errors
 
 HEAVY = ("pydantic", "ruamel.yaml", "prefect", "sqlalchemy", "numpy", "scipy", "aiohttp", "google", "rich", "grpc")
 SECRET = "xoxb-" + "1234567890-abcdefghij"
+SHOP = Path(__file__).parents[2] / "infra/services/shop.yaml"
 NOW = datetime(2026, 11, 2, 3, 12, 44, tzinfo=UTC)
 
 
@@ -187,12 +189,137 @@ def test_a_reader_that_goes_away_does_no_harm() -> None:
     assert (run.stdout, run.stderr) == ("{\n", "")
 
 
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (
+            PermissionError(13, "Permission denied", "/x/store.db"),
+            "cannot read or write /x/store.db: Permission denied",
+        ),
+        (NotADirectoryError(20, "Not a directory", b"/x"), "cannot read or write /x: Not a directory"),
+        (OSError(28, "No space left on device", "a.yaml"), "cannot write a.yaml: No space left on device"),
+        (OSError(28, "No space left on device"), "this machine refused: No space left on device"),
+    ],
+)
+def test_what_the_machine_refuses_is_a_sentence_and_no_bug(problem: OSError, said: str) -> None:
+    result = _run_raising(problem)
+    assert (result.exit_code, result.stderr) == (1, f"{said}\n")
+
+
+def test_an_error_of_a_call_without_a_path_is_a_bug_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert _run_raising(OSError(9, "Bad file descriptor")).stderr.startswith("This is a bug in Surefoot: OSError")
+
+
+@pytest.mark.parametrize(
+    ("problem", "error", "code"),
+    [
+        (errors.ConfigError("no such environment"), "no such environment", 2),
+        (errors.LeaseHeld("somebody is at it"), "somebody is at it", 5),
+        (errors.Unavailable("it does not answer"), "it does not answer", 1),
+        (PermissionError(13, "Permission denied", "/x"), "cannot read or write /x: Permission denied", 1),
+        (click.BadParameter("nonsense"), "Invalid value: nonsense", 2),
+    ],
+)
+def test_where_a_document_was_asked_for_an_error_is_one_too(problem: Exception, error: str, code: int) -> None:
+    result = _run_raising(problem, "plan", "--json")
+    assert json.loads(result.stdout) == {"schema": "surefoot.plan/1", "error": error, "exit_code": code}
+    assert error in result.stderr
+    assert result.exit_code == code
+    assert _run_raising(problem, "plan").stdout == ""
+
+
+@pytest.mark.parametrize("command", ["plan", "deploy", "status", "rollback", "watch", "history"])
+def test_every_command_that_has_documents_answers_bad_input_with_one(command: str, tmp_path: Path) -> None:
+    run = surefoot(command, "no-such-service", "no-such-place", "a-word-too-many", "--json", cwd=tmp_path)
+    document = json.loads(run.stdout)
+    assert (document["schema"], document["exit_code"], run.returncode) == (f"surefoot.{command}/1", 2, 2)
+    assert document["error"] in run.stderr
+
+
+def test_a_command_without_documents_answers_with_none() -> None:
+    for words in (["up", "--json"], ["deplpy", "--json"]):
+        result = CliRunner().invoke(cli, words)
+        assert (result.exit_code, result.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("command", ["schema", "--help", "watch"])
+def test_a_stream_that_is_closed_is_no_terminal(command: str, closed: str, tmp_path: Path) -> None:
+    run = _in_a_shell(f"{command} {closed}", tmp_path)
+    assert run.returncode == 0
+    assert "Error" not in run.stderr
+
+
+def test_with_no_keyboard_nobody_is_asked(tmp_path: Path) -> None:
+    file = tmp_path / "surefoot.yaml"
+    file.write_text(re.sub(r"\n    approval:.*?(?=\n    \w|\Z)", "", SHOP.read_text(), flags=re.DOTALL))
+    run = _in_a_shell(f"deploy shop production --image r/shop@sha256:{'a' * 64} <&-", tmp_path)
+    assert (run.returncode, run.stderr) == (
+        2,
+        "This reaches users, and there is no terminal to ask at; say --yes if it is meant.\n",
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("command", ["schema", "--help"])
+def test_an_answer_that_could_not_be_written_is_said(command: str, tmp_path: Path) -> None:
+    run = _in_a_shell(f"{command} >/dev/full", tmp_path)
+    assert (run.returncode, run.stderr) == (1, "cannot write standard output: No space left on device\n")
+
+
+def test_a_reader_that_goes_away_does_not_change_how_it_went(tmp_path: Path) -> None:
+    for file, code in ((SHOP, 0), (tmp_path / "none.yaml", 2)):
+        read, write = os.pipe()
+        os.close(read)  # before the first line, so that no buffer of a pipe can hide it
+        command = [Path(sys.executable).parent / "surefoot", "validate", file, "--show"]
+        run = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path)
+        os.close(write)
+        assert run.returncode == code
+        assert "Broken" not in run.stderr
+
+
+def _in_a_shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return subprocess.run(
+        ["sh", "-c", f"surefoot {command}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={"PATH": path, "LANG": "C.UTF-8"},
+    )
+
+
+@pytest.mark.parametrize("imported", ["click", "commands.streams", "commands.status", "sqlite3"])
+def test_ctrl_c_while_it_is_still_loading_is_one_like_any_other(imported: str, tmp_path: Path) -> None:
+    code = (
+        "import sys, os, signal\n"
+        "class Pressed:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {imported!r}: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Pressed())\n"
+        "sys.argv = ['surefoot', 'status']\n"
+        "(''.join(c for c in 'nobody')).encode()\n"
+        "from commands.__main__ import main; main()"
+    )
+    (tmp_path / "store.db").touch()
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+        env={**os.environ, "SUREFOOT_STORE": "store.db"},
+    )  # fmt: skip
+    assert (run.returncode, run.stderr) == (130, "\nStopped.\n")
+
+
 def _run_raising(problem: BaseException, *words: str) -> Result:
+    words = words if "plan" in words else (*words, "plan")
+
     class Broken(Menu):
         def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
-            return click.Command(cmd_name, callback=broken)
+            return click.Command(cmd_name, callback=broken, params=[click.Option(["--json", "as_json"], is_flag=True)])
 
-    def broken() -> None:
+    def broken(as_json: bool) -> None:
         raise problem
 
-    return CliRunner().invoke(Broken("surefoot", callback=cli.callback, params=cli.params), [*words, "plan"])
+    return CliRunner().invoke(Broken("surefoot", callback=cli.callback, params=cli.params), words)

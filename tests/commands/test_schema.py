@@ -5,7 +5,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from commands.__main__ import cli
+from commands.cli import cli
 
 REFERENCE = Path(__file__).parents[2] / "docs/reference"
 

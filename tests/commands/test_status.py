@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from rollout_told import CANARY, NOON, RELEASE, STABLE
 
-from commands.__main__ import cli
+from commands.cli import cli
 from commands.status import row
 from commands.terminal import Sign
 from surefoot.rollout import Phase

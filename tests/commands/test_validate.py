@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from commands.__main__ import cli
+from commands.cli import cli
 from commands.terminal import Terminal
 from commands.validate import annotations, validate
 from tasks.settings.mistake import Mistake
