@@ -11,7 +11,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from surefoot.errors import SurefootError, Unavailable
+from commands.address import checked
+from surefoot.errors import ConfigError, SurefootError, Unavailable
 
 POOL = "surefoot"
 # A first start makes the database; on a busy machine that was seen to take 15 s.
@@ -67,6 +68,8 @@ async def started(
         scratch = home / "tmp"
         await asyncio.to_thread(scratch.mkdir, parents=True, exist_ok=True)
         given = environ.get("PREFECT_API_URL", "")
+        if given:
+            checked(given)
         url = given or f"http://127.0.0.1:{port}/api"
         own = {"PREFECT_HOME": str(home), "PREFECT_API_URL": url}
         # Prefect leaves a folder of its own where temporary files go.
@@ -163,6 +166,8 @@ def _refuse_if_taken(port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
+        except PermissionError as problem:
+            raise ConfigError(f"--port: {port} is not for this user to listen on; choose one from 1024 on") from problem
         except OSError as problem:
             raise SurefootError(
                 f"port {port} is taken: another Prefect server? Use it with "

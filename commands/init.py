@@ -3,14 +3,17 @@
 import asyncio
 import os
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from commands.menu import examples
+from commands.output import refuse_if_unusable, write
 from commands.terminal import Terminal, document
-from surefoot.errors import ConfigError
+from commands.whereabouts import check
+from surefoot.errors import ConfigError, Refused
 
 if TYPE_CHECKING:
     from surefoot.target import Live
@@ -52,7 +55,11 @@ class Found:
 @click.option("--region", required=True, help="Such as europe-west1.")
 @click.option("--endpoint", default="", metavar="grpc://…", help="A rehearsal's API; else Google's.")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Else infra/services/SERVICE.yaml."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="- prints it; else infra/services/SERVICE.yaml.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One document on stdout.")
 @click.pass_context
@@ -69,14 +76,20 @@ def init(
 ) -> None:
     """Write a service file from what runs already: read-only calls, what is not known is marked TODO."""
     file = output or Path("infra/services") / f"{service}.yaml"
-    if file.exists():
-        raise ConfigError(f"{file} is there already and is not overwritten; choose another with -o")
-    settings = {"project": project, "region": region, "service": service, "endpoint": endpoint}
-    found = asyncio.run(_read(_KINDS[source], {key: value for key, value in settings.items() if value}))
+    to_stdout = str(file) == "-"
+    if to_stdout and as_json:
+        raise ConfigError("-o - and --json both go to standard output; leave one of them out")
+    typed = {"project": project, "region": region, "service": service, "endpoint": endpoint}
+    settings = {key: value for key, value in typed.items() if value or key != "endpoint"}
+    check(_KINDS[source], settings)
+    if not to_stdout:
+        refuse_if_unusable(file, make_folder=output is None)
+    found = asyncio.run(_read(_KINDS[source], settings))
     text = service_file(found)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("x", encoding="utf-8") as written:
-        written.write(text)
+    if to_stdout:
+        click.echo(text, nl=False)
+        return
+    write(file, text)
     marks = todo(text)
     if as_json:
         click.echo(document("init/1", _fields(found, file, marks)))
@@ -85,19 +98,17 @@ def init(
 
 
 async def _read(kind: str, settings: dict[str, str]) -> Found:
-    from pydantic import ValidationError  # noqa: PLC0415 (--help does without)
-
-    from surefoot.service import Place  # noqa: PLC0415
+    from surefoot.service import Place  # noqa: PLC0415 (--help does without)
     from tasks.targets import connect  # noqa: PLC0415
 
     calls: list[str] = []
-    try:
-        target = connect(Place(kind, settings), calls.append)
-    except ValidationError as problem:
-        said = (f"--{each['loc'][0] if each['loc'] else 'project'}: {each['msg']}" for each in problem.errors())
-        raise ConfigError("\n".join(said)) from problem
+    target = connect(Place(kind, settings), calls.append)
     try:
         live = await target.live()
+    except Refused as problem:
+        if getattr(problem.__cause__, "code", None) == HTTPStatus.NOT_FOUND:
+            raise ConfigError(f"SERVICE: {settings['service']!r} is not there: {problem}") from problem
+        raise
     finally:
         await target.close()
     return Found(settings["service"], {"kind": kind, **settings}, live, tuple(calls))

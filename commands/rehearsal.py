@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import signal
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from commands.folder import made
 from commands.menu import examples
 from commands.row import Row
 from commands.terminal import Sign, Terminal, document
@@ -23,6 +25,20 @@ _EXAMPLES = examples(
     codes="0 stopped · 1 it did not come up · 2 bad input",
 )
 
+_LAST_PORT = 65535
+_PORT = click.IntRange(0, _LAST_PORT)  # 0: any that is free
+# What is live from the start, and what is released first, with the commit it says it was built from.
+_LIVE, _NEXT, _COMMIT = "1.0.0", "1.1.0", "4e1c9aa"
+
+
+def addressed(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the addresses as they were given; BadParameter for one that is not SERVICE=PORT."""
+    for each in given:
+        service, _, port = each.partition("=")
+        if not (service and port.isascii() and port.isdigit() and int(port) <= _LAST_PORT):
+            raise click.BadParameter(f"{each!r} is not SERVICE=PORT, such as shop=8800", ctx, parameter)
+    return given
+
 
 @click.group(epilog=_EXAMPLES, subcommand_metavar="COMMAND …")
 def rehearsal() -> None:
@@ -30,10 +46,14 @@ def rehearsal() -> None:
 
 
 @rehearsal.command(epilog=_EXAMPLES)
-@click.option("--grpc-port", default=8701, show_default=True, help="Cloud Run Admin API.")
-@click.option("--control-port", default=8702, show_default=True, help="Faults, journal, statistics, metrics.")
-@click.option("--slack-port", default=8703, show_default=True, help="Slack stand-in.")
-@click.option("--public", multiple=True, metavar="SERVICE=PORT", help="A service's address (shop=8800).")
+@click.option("--grpc-port", type=_PORT, default=8701, show_default=True, help="Cloud Run Admin API.")
+@click.option(
+    "--control-port", type=_PORT, default=8702, show_default=True, help="Faults, journal, statistics, metrics."
+)
+@click.option("--slack-port", type=_PORT, default=8703, show_default=True, help="Slack stand-in.")
+@click.option(
+    "--public", multiple=True, callback=addressed, metavar="SERVICE=PORT", help="A service's address (shop=8800)."
+)
 @click.option("--any-port", is_flag=True, help="Whatever is free, instead of all of these.")
 @click.option("--empty", is_flag=True, help="Without the sample shop.")
 @click.option("--catalogue", type=click.Path(path_type=Path), help="The images there are; else the sample shop's.")
@@ -44,14 +64,18 @@ def rehearsal() -> None:
 @click.pass_context
 def up(ctx: click.Context, /, **typed: Any) -> None:
     """Run the rehearsal until Ctrl-C; the sample shop 1.0.0 is live on it, in staging and production."""
-    folder = typed.pop("state").absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    from commands.rehearsed import images  # noqa: PLC0415 (--help does without)
+
+    typed["images"] = images(typed["catalogue"], "" if typed["empty"] else _LIVE)
+    folder = made(typed.pop("state"), "--state")
     for old in ("addresses.json", "rehearsal.log"):
         (folder / old).unlink(missing_ok=True)
     asyncio.run(_up(ctx.obj, folder, **typed))
 
 
-async def _up(terminal: Terminal, folder: Path, *, empty: bool, as_json: bool, **typed: Any) -> None:
+async def _up(
+    terminal: Terminal, folder: Path, *, images: dict[str, str], empty: bool, as_json: bool, **typed: Any
+) -> None:
     from commands.engine import child  # noqa: PLC0415 (--help does without)
     from commands.rehearsed import TOKEN, announced, seed, write_service_file  # noqa: PLC0415
 
@@ -62,9 +86,13 @@ async def _up(terminal: Terminal, folder: Path, *, empty: bool, as_json: bool, *
     environ = {"REHEARSAL_SLACK_TOKEN": TOKEN, **os.environ}
     async with child(arguments(folder, announce, **typed), environ, log, module="rehearsal") as process:
         cloud = await announced(process, announce, log)
-        services = {} if empty else await seed(cloud, "1.0.0")
+        services = {} if empty else await seed(cloud, _LIVE)
         file = "" if empty else str(write_service_file(folder, cloud))
-        _tell(terminal, cloud, services, file, as_json=as_json)
+        if as_json:
+            there = {"services": services, "service_file": file or None, "images": images}
+            click.echo(document("rehearsal/1", {**asdict(cloud), **there}))
+        else:
+            _tell(terminal, cloud, services, file, images.get(_NEXT, ""))
         died = asyncio.create_task(process.wait())
         await asyncio.wait({died, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
@@ -94,13 +122,25 @@ def arguments(
     ]
 
 
-def _tell(terminal: Terminal, cloud: "Cloud", services: dict[str, str], file: str, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(document("rehearsal/1", {**asdict(cloud), "services": services, "service_file": file or None}))
-        return
+def _tell(terminal: Terminal, cloud: "Cloud", services: dict[str, str], file: str, image: str) -> None:
     shown = {"cloud": f"{cloud.grpc}   Cloud Run Admin API", "slack": cloud.slack_page, "control": cloud.control}
     for name, address in {**services, **shown, **({"file": file} if file else {})}.items():
         click.echo("\n".join(Row(Sign.GOOD, name, (address,)).show(terminal, len("shop-staging"))))
     if file:
-        click.echo(f"\nNext  SUREFOOT_SERVICES={file} surefoot plan shop production", err=not terminal.live)
+        click.echo(f"\n{terminal.next(*then(file, image))}", err=not terminal.live)
     click.echo("Ctrl-C stops it; nothing is left running.", err=not terminal.live)
+
+
+def then(file: str, image: str) -> list[str]:
+    """Return what to type next: each line is complete, for another terminal."""
+    from commands.rehearsed import TOKEN  # noqa: PLC0415 (--help does without)
+
+    here = f"SUREFOOT_SERVICES={shlex.quote(file)}"
+    plan = f"{here} surefoot plan shop production"
+    if not image:
+        return [plan]
+    return [
+        plan,
+        f"REHEARSAL_SLACK_TOKEN={TOKEN} {here} surefoot up   # a release needs it; leave it running",
+        f"surefoot deploy {shlex.quote(file)} staging --image {image} --commit {_COMMIT} --version {_NEXT}",
+    ]

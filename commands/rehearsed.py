@@ -12,7 +12,7 @@ from typing import Any
 
 from commands.engine import child
 from rehearsal.catalogue import SAMPLE, Catalogue
-from surefoot.errors import Unavailable
+from surefoot.errors import ConfigError, Unavailable
 
 REPOSITORY = "registry.rehearsal/shop"
 TOKEN = "xoxb-rehearsal"  # noqa: S105 (the stand-in's, good for nothing else)
@@ -43,6 +43,14 @@ class Cloud:
 def image(version: str) -> str:
     """Return the shop's image of a version, by digest."""
     return f"{REPOSITORY}@{Catalogue.load(SAMPLE).digest(f'{REPOSITORY}:{version}')}"
+
+
+def images(catalogue: Path | None, live: str) -> dict[str, str]:
+    """Return the shop's images by version; ConfigError where a catalogue lacks the one that is to be live."""
+    there = Catalogue.load(catalogue or SAMPLE)
+    if live and there.find(image(live)) is None:
+        raise ConfigError(f"--catalogue: {catalogue} lacks the sample shop's {image(live)}; add it, or say --empty")
+    return {each.tag: each.reference for each in there.recipes if each.image == REPOSITORY}
 
 
 def free_port(wanted: int) -> int:

@@ -11,6 +11,7 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.utilities.urls import url_for
 
+from commands.address import checked
 from commands.story import RunState
 from surefoot.errors import Refused, Unavailable
 
@@ -31,8 +32,8 @@ async def server() -> AsyncIterator[PrefectClient]:
 
 @contextmanager
 def named() -> Iterator[str]:
-    """Have Prefect's client talk to that server while the block runs; yield its address."""
-    url = os.environ.get("PREFECT_API_URL") or PREFECT_API_URL.value() or _USUAL
+    """Have Prefect's client talk to that server while the block runs; yield its address. ConfigError if it is none."""
+    url = checked(os.environ.get("PREFECT_API_URL") or PREFECT_API_URL.value() or _USUAL)
     with temporary_settings({PREFECT_API_URL: url}):
         yield url
 

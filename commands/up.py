@@ -7,9 +7,23 @@ from pathlib import Path
 
 import click
 
+from commands import exits
 from commands.engine import started
+from commands.folder import made
 from commands.menu import examples
+from commands.mistakes import summary, told
+from commands.row import Row
 from commands.terminal import Sign, Terminal
+
+_NO_FILE = Row(
+    Sign.BLIND,
+    "service",
+    (
+        "no service file here, so nothing can be released",
+        "write one: surefoot init --from cloud-run …",
+        "or say where they are: SUREFOOT_SERVICES=FOLDER surefoot up",
+    ),
+)
 
 
 @click.command(
@@ -19,7 +33,13 @@ from commands.terminal import Sign, Terminal
         codes="0 stopped · 1 something did not come up · 2 bad input",
     )
 )
-@click.option("--port", default=4200, show_default=True, help="Where the server listens, on this machine only.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=4200,
+    show_default=True,
+    help="Where the server listens, on this machine only.",
+)
 @click.option(
     "--home",
     type=click.Path(path_type=Path),
@@ -30,19 +50,41 @@ from commands.terminal import Sign, Terminal
 @click.pass_context
 def up(ctx: click.Context, port: int, home: Path) -> None:
     """Start Prefect's server, a worker and every deployment; Ctrl-C stops them, what is at work is put back first."""
-    asyncio.run(_up(ctx.obj, port, home.absolute()))
+    from tasks.settings import find_service_files  # noqa: PLC0415 (--help does without)
+
+    files = find_service_files()
+    if mistaken(files, ctx.obj):
+        ctx.exit(exits.BAD_INPUT)
+    asyncio.run(_up(ctx.obj, port, made(home, "--home"), files))
 
 
-async def _up(terminal: Terminal, port: int, home: Path) -> None:
-    from tasks.settings import find_service_files, tool_settings  # noqa: PLC0415 (--help does without)
+def mistaken(files: tuple[Path, ...], terminal: Terminal) -> bool:
+    """Check the service files and say how each is, before anything is started; return whether one has mistakes."""
+    from tasks.settings.together import read_all  # noqa: PLC0415 (--help does without pydantic)
 
-    settings, files = tool_settings(), find_service_files()
+    if not files:
+        click.echo("\n".join(_NO_FILE.show(terminal)))
+        return False
+    readings = read_all(files)
+    mistakes = [mistake for reading in readings for mistake in reading.mistakes]
+    for line in told(mistakes, terminal):
+        click.echo(line)
+    if mistakes:
+        click.echo(summary(len(mistakes), len(readings)), err=not terminal.live)
+        return True
+    for reading in readings:
+        click.echo(terminal.row(Sign.GOOD, "service", reading.file))
+    return False
+
+
+async def _up(terminal: Terminal, port: int, home: Path, files: tuple[Path, ...]) -> None:
+    from tasks.settings import tool_settings  # noqa: PLC0415 (--help does without)
+
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    environ = {**os.environ, "SUREFOOT_STORE": settings.store_url, "SUREFOOT_SERVICES": _services(files)}
-    for file in files:
-        click.echo(terminal.row(Sign.GOOD, "service", str(file)))
+    store = tool_settings().store_url
+    environ = {**os.environ, "SUREFOOT_STORE": store, "SUREFOOT_SERVICES": _services(files)}
 
     def say(what: str, seconds: float) -> None:
         click.echo(terminal.row(Sign.GOOD, what, "", f"{seconds:.1f} s"))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +9,7 @@ import click
 from commands import exits
 from commands.init import MARK, todo
 from commands.menu import examples
+from commands.mistakes import summary, told
 from commands.terminal import Sign, Terminal, document
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 # GitHub shows ten annotations a step, and loses the rest without a word.
 _MOST_ANNOTATIONS = 10
-_HOW = "How the file is written: surefoot schema, docs/reference/service-file.md"
 
 
 @click.command(
@@ -102,8 +101,8 @@ def _file(reading: "Reading", show: bool) -> dict[str, Any]:
 
 
 def _tell(terminal: Terminal, readings: Sequence["Reading"], mistakes: Sequence["Mistake"], *, show: bool) -> None:
-    for mistake in mistakes:
-        click.echo(_with_excerpt(mistake, terminal) if terminal.live else str(mistake))
+    for line in told(mistakes, terminal):
+        click.echo(line)
     for reading in readings:
         if reading.service:
             places = ", ".join(reading.service.environments)
@@ -112,7 +111,7 @@ def _tell(terminal: Terminal, readings: Sequence["Reading"], mistakes: Sequence[
                 click.echo(f"  {terminal.sign(Sign.UNCLEAR)} {reading.file}:{number} {MARK} {asked}")
             if show:
                 _show(reading, terminal)
-    click.echo(_summary(len(mistakes), len(readings)), err=not terminal.live)
+    click.echo(summary(len(mistakes), len(readings)), err=not terminal.live)
     if not mistakes and (service := readings[0].service):
         click.echo(terminal.next(f"surefoot plan {service.name} {[*service.environments][-1]}"), err=not terminal.live)
 
@@ -120,24 +119,6 @@ def _tell(terminal: Terminal, readings: Sequence["Reading"], mistakes: Sequence[
 def _unfinished(reading: "Reading") -> list[tuple[int, str]]:
     """Return what `surefoot init` left to a person, and nobody has decided yet."""
     return todo(Path(reading.file).read_text("utf-8")) if reading.service else []
-
-
-def _summary(mistakes: int, files: int) -> str:
-    many, count = f"{files} file{'' if files == 1 else 's'}", f"{mistakes} mistake{'' if mistakes == 1 else 's'}"
-    if not mistakes:
-        return f"{many}, no mistake. Nothing was changed or sent."
-    return f"{count} in {many}. Nothing was changed or sent.\n{_HOW}"
-
-
-def _with_excerpt(mistake: "Mistake", terminal: Terminal) -> str:
-    where = f"{mistake.file}:{mistake.line}:{mistake.column}" if mistake.line else mistake.file
-    head = f"{terminal.paint(where, bold=True)}{f' {mistake.path}' if mistake.path else ''}:"
-    said = [f"  {line}" for line in wrap(mistake.message, 76, break_long_words=False, break_on_hyphens=False)]
-    quoted = [f"{terminal.paint(f'{number:>5} |', dim=True)} {line}" for number, line in mistake.excerpt]
-    if quoted:
-        column, width = mistake.caret
-        quoted.append(f"{terminal.paint('      |', dim=True)} {' ' * column}{terminal.paint('^' * width, 'red')}")
-    return "\n".join((head, *said, *quoted, ""))
 
 
 def _show(reading: "Reading", terminal: Terminal) -> None:

@@ -19,6 +19,8 @@ from surefoot.errors import ConfigError
 
 _TOKEN_VARIABLE = "REHEARSAL_SLACK_TOKEN"  # noqa: S105  the variable's name
 
+_LAST_PORT = 65535
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until told to stop; return 0, or 2 for input that cannot be used."""
@@ -33,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(asked_for, catalogue, pace))
     except OSError as problem:
-        print(f"{problem.strerror}; take another port, or 0 for any free one", file=sys.stderr)
+        what = f"cannot use {problem.filename}" if problem.filename else "take another port, or 0 for any free one"
+        print(f"{problem.strerror}; {what}", file=sys.stderr)
         return 2
     return 0
 
@@ -88,9 +91,9 @@ def _parser() -> argparse.ArgumentParser:
         default=Path(".surefoot/rehearsal"),
         help="where revisions' logs go (default: %(default)s)",
     )
-    add("--grpc-port", type=int, default=0, help="Cloud Run Admin API (default: any free port, as for all)")
-    add("--control-port", type=int, default=0, help="faults, journal, statistics, /metrics")
-    add("--slack-port", type=int, default=0, help="Slack stand-in")
+    add("--grpc-port", type=_port, default=0, help="Cloud Run Admin API (default: any free port, as for all)")
+    add("--control-port", type=_port, default=0, help="faults, journal, statistics, /metrics")
+    add("--slack-port", type=_port, default=0, help="Slack stand-in")
     add("--public", type=_fixed_port, action="append", default=[], metavar="SERVICE=PORT", help="a service's address")
     add("--channel", action="append", help=f"a Slack channel, may be repeated (default: {CHANNEL})")
     add("--traffic-lag", type=float, default=usual.traffic_lag_s, help="seconds until a new split is reported")
@@ -103,9 +106,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _fixed_port(text: str) -> tuple[str, int]:
     service, equals, port = text.partition("=")
-    if not (service and equals and port.isdigit()):
+    if not (service and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is not SERVICE=PORT, such as shop=8080")
-    return service, int(port)
+    return service, _port(port)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= _LAST_PORT):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: 0 (any free one) to {_LAST_PORT}")
+    return int(text)
 
 
 if __name__ == "__main__":

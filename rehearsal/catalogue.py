@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from surefoot.errors import ConfigError
 from surefoot.release import Image
@@ -57,6 +57,8 @@ class Catalogue:
         except MarkedYAMLError as problem:
             line = problem.problem_mark.line + 1 if problem.problem_mark else 1
             raise ConfigError(f"{path}:{line}: not YAML: {problem.problem}") from problem
+        except (YAMLError, UnicodeDecodeError) as problem:  # bytes that are no text
+            raise ConfigError(f"{path}: not YAML: it is not text in UTF-8") from problem
         entries = document.get("images") if isinstance(document, CommentedMap) else None
         if not isinstance(entries, CommentedSeq) or not entries:
             raise ConfigError(f"{path}:1: no images; write a list under `images:`, each with image, tag and command")
@@ -96,7 +98,10 @@ def _recipe(path: Path, line: int, entry: object) -> Recipe:
     if not isinstance(command, list):
         raise ConfigError(f"{path}:{entry.lc.key('command')[0] + 1}: command is a list of words: [python, -m, shop]")
     image, tag, words = str(entry["image"]), str(entry["tag"]), [str(word) for word in command]
-    env = {str(name): str(value) for name, value in (entry.get("env") or {}).items()}
+    given = entry.get("env") or {}
+    if not isinstance(given, dict):
+        raise ConfigError(f"{path}:{entry.lc.key('env')[0] + 1}: env is a mapping of names to values: {{LIMIT: 5}}")
+    env = {str(name): str(value) for name, value in given.items()}
     digest = str(entry.get("digest") or _digest(image=image, tag=tag, command=words, env=env))
     try:
         Image.parse(f"{image}@{digest}")

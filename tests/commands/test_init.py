@@ -3,8 +3,13 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from commands_typed import answered, image, typed
 from prefect_real import RealPrefect
+
+from commands.cli import cli
+from commands.output import write
+from surefoot.errors import ConfigError
 
 # Real processes on a machine that may be busy.
 pytestmark = pytest.mark.timeout(300)
@@ -14,7 +19,7 @@ def test_init_writes_a_file_that_is_valid_and_marks_what_nobody_can_read_from_a_
     prefect: RealPrefect, tmp_path: Path
 ) -> None:
     prefect.service("found")
-    file = tmp_path / "made" / "found.yaml"
+    file = tmp_path / "found.yaml"
     where = ("--project", "rehearsal", "--region", "laptop", "--endpoint", prefect.addresses["grpc"])
     document = answered(prefect, "init", "--from", "cloud-run", *where, "found", "-o", str(file))
     assert [mark["text"].partition(":")[0] for mark in document["todo"]] == ["smoke", "staging", "approvers"]
@@ -32,6 +37,9 @@ def test_init_writes_a_file_that_is_valid_and_marks_what_nobody_can_read_from_a_
     assert f"{file}:{document['todo'][0]['line']} " in checked.stdout
     assert typed(prefect, "plan", str(file), "production").returncode == 0
 
+    printed = typed(prefect, "init", "--from", "cloud-run", *where, "found", "-o", "-")
+    assert (printed.returncode, printed.stdout, printed.stderr) == (0, text, "")
+
     again = typed(prefect, "init", "--from", "cloud-run", *where, "found", "-o", str(file))
     assert (again.returncode, file.read_text()) == (2, text)
     assert "is not overwritten" in again.stderr
@@ -40,10 +48,46 @@ def test_init_writes_a_file_that_is_valid_and_marks_what_nobody_can_read_from_a_
 def test_init_of_what_is_not_there_writes_nothing(prefect: RealPrefect, tmp_path: Path) -> None:
     where = ("--project", "rehearsal", "--region", "laptop", "--endpoint", prefect.addresses["grpc"])
     ran = typed(prefect, "init", "--from", "cloud-run", *where, "nobody", "-o", str(tmp_path / "x.yaml"))
-    assert ran.returncode == 1
-    assert "NOT_FOUND" in ran.stderr
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("SERVICE: 'nobody' is not there: GetService projects/rehearsal/")
     assert "Traceback" not in ran.stderr
     elsewhere = (*where[:-1], "grpc://example.com:443")
     ran = typed(prefect, "init", "--from", "cloud-run", *elsewhere, "nobody", "-o", str(tmp_path / "x.yaml"))
     assert (ran.returncode, "--endpoint" in ran.stderr) == (2, True)
     assert list(tmp_path.iterdir()) == []
+
+
+def init(*words: str, project: str = "acme", region: str = "europe-west1") -> Result:
+    """Type `surefoot init` where no cloud is asked: what is wrong is found before."""
+    return CliRunner().invoke(cli, ["init", "--from", "cloud-run", "--project", project, "--region", region, *words])
+
+
+def test_each_word_that_cannot_be_one_is_told_as_it_was_typed_with_an_example() -> None:
+    elsewhere = "grpc://127.0.0.1:99999"
+    result = init("Shop", "--endpoint", elsewhere, project="A", region="r r")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines() == [
+        "--project: 'A' is not the id of a Google Cloud project, such as acme-shop",
+        "--region: 'r r' is not a region, such as europe-west1",
+        "SERVICE: 'Shop' is not the name of a service: small letters, digits and -, at most 37, such as shop",
+        f"--endpoint: {elsewhere!r} is not a rehearsal's address on this machine, such as grpc://127.0.0.1:8701",
+    ]
+
+
+def test_a_file_that_cannot_be_written_is_told_before_the_cloud_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "none", tmp_path / "file"):
+        result = init("shop", "-o", str(folder / "shop.yaml"))
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == f"-o: there is no folder {folder} to write shop.yaml into; make it, or name another\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_the_machine_refuses_while_writing_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^-o: cannot write .*: File name too long; name a file"):
+        write(tmp_path / ("x" * 300), "")
+
+
+def test_two_answers_do_not_go_to_one_place() -> None:
+    result = init("shop", "-o", "-", "--json")
+    assert (result.exit_code, "leave one of them out" in result.stderr) == (2, True)

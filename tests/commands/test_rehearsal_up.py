@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from commands_typed import SUREFOOT
+from commands_typed import SUREFOOT, image
 
 _WITHIN_S = 60
 
@@ -48,6 +48,7 @@ def test_it_runs_with_the_shop_on_it_until_it_is_stopped_and_leaves_nothing_runn
             text += line
         document = json.loads(text)
         assert document["schema"] == "surefoot.rehearsal/1"
+        assert document["images"]["1.1.0"] == image("1.1.0")
         assert httpx.get(f"{document['services']['shop']}/readyz").status_code == 200
         environ = {
             **os.environ,

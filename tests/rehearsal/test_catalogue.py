@@ -87,6 +87,7 @@ def test_a_given_digest_is_kept_and_others_follow_from_the_entry(write):
             "images:\n  - image: a/b\n    tag: 1\n    command: [x]\n    digest: sha256:1\n",
             ":2: 'sha256:1' is not a digest",
         ),
+        ("images:\n  - image: a/b\n    tag: 1\n    command: [x]\n    env: 5\n", ":5: env is a mapping"),
         (
             GOOD + "  - image: registry.example/shop\n    tag: '1.0'\n    command: [x]\n",
             "registry.example/shop:1.0 is there",
@@ -104,6 +105,16 @@ def test_a_mistake_is_told_with_its_line(write, text, said):
 def test_a_file_that_is_not_there_is_told(tmp_path):
     with pytest.raises(ConfigError, match="No such file"):
         Catalogue.load(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("content", [b"\x00\x01\x02", b"\x80images", b"images: \x80"])
+def test_a_file_that_is_no_text_is_told_from_a_mistake_in_one(tmp_path, content):
+    path = tmp_path / "catalogue.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as mistake:
+        Catalogue.load(path)
+    assert str(mistake.value).startswith(f"{path}")
+    assert "not YAML" in str(mistake.value)
 
 
 def test_the_sample_has_good_versions_and_each_bad_one():
