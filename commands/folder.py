@@ -10,6 +10,6 @@ def made(folder: Path, option: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        why = "it is a file" if folder.is_file() else problem.strerror
+        why = "it is a file" if isinstance(problem, FileExistsError) else problem.strerror
         raise ConfigError(f"{option}: {folder} cannot be a folder: {why}; name one that may be written") from problem
     return folder.absolute()

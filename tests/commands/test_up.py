@@ -6,8 +6,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from commands.cli import cli
+from commands.folder import made
 from commands.terminal import Terminal
 from commands.up import mistaken
+from surefoot.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +67,18 @@ def test_a_home_that_is_a_file_or_lies_in_one_is_bad_input(here: Path) -> None:
         2,
         "--home: file/home cannot be a folder: Not a directory; name one that may be written",
     )
+
+
+def test_a_home_that_this_user_may_not_make_is_told_without_looking_further(here: Path) -> None:
+    class Forbidden(type(here)):  # type: ignore[misc]
+        def mkdir(self, *_: object, **__: object) -> None:
+            raise PermissionError(13, "Permission denied", str(self))
+
+        def is_file(self) -> bool:
+            raise PermissionError(13, "Permission denied", str(self))
+
+    with pytest.raises(ConfigError, match=r"^--home: home cannot be a folder: Permission denied; name one that"):
+        made(Forbidden("home"), "--home")
 
 
 def test_an_address_of_a_server_that_is_none_is_bad_input() -> None:
