@@ -87,21 +87,25 @@ class Menu(click.Group):
             click.echo("\nStopped.", err=True)
             ctx.exit(exits.INTERRUPTED)
         except Exception as problem:  # the last place where a bug can be told from a mistake of the user's
-            said, code = sentence(problem) or (_of_a_bug(problem), exits.UNEXPECTED)
-            if ctx.invoked_subcommand and _asks_for_a_document(typed, problem):
-                click.echo(document(f"{ctx.invoked_subcommand}/1", {"error": said, "exit_code": code}))
-            if isinstance(problem, click.ClickException):
-                raise  # click shows it, with the command's usage
-            if ctx.params.get("verbosity", 0) >= 2 and not isinstance(problem, SurefootError):
-                click.echo(_trace(problem), err=True)
-            click.echo(said, err=True)
-            ctx.exit(code)
+            ctx.exit(_tell(problem, ctx, typed))
 
 
 def examples(*pairs: tuple[str, str], codes: str = "0 done · 2 bad input") -> str:
     """Return a command's epilogue: why and what to type, and its exit codes."""
     lines = [line for why, command in pairs for line in (f"  # {why}", f"  {command}")]
     return "\b\nExamples:\n" + "\n".join(lines) + f"\n\n\b\nExit codes: {codes}"
+
+
+def _tell(problem: Exception, ctx: click.Context, typed: Sequence[str]) -> int:
+    said, code = sentence(problem) or (_of_a_bug(problem), exits.UNEXPECTED)
+    if ctx.invoked_subcommand and _asks_for_a_document(typed, problem):
+        click.echo(document(f"{ctx.invoked_subcommand}/1", {"error": said, "exit_code": code}))
+    if isinstance(problem, click.ClickException):
+        raise problem  # click shows it, with the command's usage
+    if ctx.params.get("verbosity", 0) >= 2 and not isinstance(problem, SurefootError):
+        click.echo(_trace(problem), err=True)
+    click.echo(said, err=True)
+    return code
 
 
 def _asks_for_a_document(typed: Sequence[str], problem: Exception) -> bool:

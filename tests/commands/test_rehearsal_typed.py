@@ -1,6 +1,8 @@
 """`surefoot rehearsal up`, as it is mistyped: told before anything is started."""
 
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,11 @@ def test_the_process_itself_refuses_a_port_that_is_none(
         main([*words])
     assert ended.value.code == 2
     assert "is not a port: 0 (any free one) to 65535" in capsys.readouterr().err
+
+
+def test_the_process_itself_names_the_file_that_it_may_not_write(here: Path) -> None:
+    words = [sys.executable, "-m", "rehearsal", "--announce", str(here / "file/addresses.json")]
+    root = Path(__file__).parents[2]
+    run = subprocess.run(words, capture_output=True, text=True, check=False, cwd=root, timeout=60)
+    assert run.returncode == 2
+    assert run.stderr.splitlines()[-1] == f"File exists; cannot use {here / 'file'}"
