@@ -59,6 +59,7 @@ class Store:
             return await asyncio.shield(transaction)
         except asyncio.CancelledError:
             await asyncio.wait({transaction})
+            transaction.exception()  # asked for, so that the event loop does not complain that nobody did
             raise
 
     def run_here(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

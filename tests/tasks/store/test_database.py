@@ -1,8 +1,10 @@
 """The door: what runs through it is whole, alone, and written before the next begins."""
 
 import asyncio
+import gc
 import stat
 import threading
+import time
 
 import pytest
 from sqlalchemy import text
@@ -184,6 +186,28 @@ def test_who_is_cancelled_waits_until_the_transaction_is_over(store, now):
         return await store.run(ledger.head)
 
     assert asyncio.run(story()).size == 1
+
+
+def test_who_is_cancelled_while_a_transaction_fails_leaves_no_complaint_behind(store):
+    begun, complaints = threading.Event(), []
+
+    def failing(_connection):
+        begun.set()
+        time.sleep(0.1)
+        raise ValueError("no")
+
+    async def story():
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
+        writing = asyncio.ensure_future(store.run(failing))
+        assert await asyncio.to_thread(begun.wait, 10)
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+        del writing
+        gc.collect()
+
+    asyncio.run(story())
+    assert complaints == []
 
 
 def test_a_place_where_no_file_can_be_is_said(tmp_path):
