@@ -38,9 +38,9 @@ $(READY): uv.lock pyproject.toml
 demo: $(READY)
 	$(BIN)/surefoot demo $(ARGS)
 
-# Half of the time is spent waiting for real processes, so two at once take half as long, on two cores too.
+# Half of the time is spent waiting for real processes: three at once were the quickest on two cores.
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
 
 # `make -k check` goes on after the first that fails.
 check: format lint types imports workflows

@@ -21,12 +21,6 @@ __all__ = ["prefect", "within", "worker"]
 Require = Callable[..., Path]
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that no process is left alone with it at the end."""
-    items.sort(key=lambda item: not {"worker", "page"} & set(getattr(item, "fixturenames", ())))
-
-
 def pytest_sessionfinish() -> None:
     shutil.rmtree(_PREFECT_HOME, ignore_errors=True)
 

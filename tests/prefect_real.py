@@ -23,15 +23,18 @@ is off: a test that wants it starts `watchdog` itself. Each test takes a service
 """
 
 import asyncio
+import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -399,6 +402,24 @@ def _image(version: str) -> str:
     return f"{_IMAGE}@{Catalogue.load(SAMPLE).digest(f'{_IMAGE}:{version}')}"
 
 
+def _start_with_tables(real: RealPrefect, shared: Path) -> None:
+    """Start the server; of several test processes one lets it make its tables, which takes longest, the others copy."""
+    made, own = shared / "prefect-tables.db", real.home / "prefect" / "prefect.db"
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        real.start_server()
+        return
+    with (shared / "prefect-tables.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            real.start_server()
+            with closing(sqlite3.connect(own)) as source, closing(sqlite3.connect(made)) as copy:
+                source.backup(copy)
+            return
+    own.parent.mkdir(parents=True)
+    shutil.copy(made, own)
+    real.start_server()
+
+
 async def _migrate(path: Path) -> None:
     from tasks.store.database import Store  # noqa: PLC0415
 
@@ -413,7 +434,7 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPrefect]:
     real = RealPrefect(tmp_path_factory.mktemp("prefect"))
     try:
         real.start_rehearsal()
-        real.start_server()
+        _start_with_tables(real, tmp_path_factory.getbasetemp().parent)
         asyncio.run(_migrate(real.store))
         real.apply()
         yield real

@@ -49,17 +49,19 @@ def test_a_release_goes_to_staging_and_is_told_line_by_line(prefect: RealPrefect
     prefect.wait(detached["run"], "Done", "Refused")  # it is live there already
 
 
-def test_a_release_that_fails_its_smoke_is_put_back_and_the_exit_code_says_so(
-    prefect: RealPrefect, worker: RealPrefect
+@pytest.mark.anyio
+async def test_a_release_that_never_starts_is_put_back_and_the_exit_code_says_so(
+    prefect: RealPrefect, within: RealPrefect
 ) -> None:
     both_places(prefect, "broken")
-    ran = typed(prefect, "deploy", "broken", "staging", "--image", image("1.2.0-crash"), "--commit", "bad0bad")
+    words = ("--image", image("1.2.0-crash"), "--commit", "bad0bad")
+    asked = answered(prefect, "deploy", "broken", "staging", *words, "--detach")
+    assert await prefect.execute(asked["run"]) == "PutBack"
+    ran = typed(prefect, "watch", "broken", "staging")
     assert ran.returncode == 3, ran.stdout + ran.stderr
-    assert ran.stdout.startswith("Put back: broken bad0bad in staging. No user has seen it; they are on broken-st-")
+    assert "Put back: broken bad0bad in staging. No user has seen it; they are on broken-st-" in ran.stdout
     assert "never became ready" in ran.stdout
-    watched = typed(prefect, "watch", "broken", "staging")
-    assert watched.returncode == 3
-    assert "staged    failed: " in watched.stdout
+    assert "staged    failed: " in ran.stdout
 
 
 @pytest.mark.anyio

@@ -432,6 +432,7 @@ async def test_an_unclear_rollout_waits_for_a_person_who_may_send_it_on(prefect,
     assert len(shop.said("waits for your yes")) == 2
 
 
+@pytest.mark.campaign
 async def test_an_unclear_rollout_is_put_back_by_a_no(prefect, shop):
     run = await _held(prefect, shop)
     going = asyncio.create_task(prefect.execute(run))
