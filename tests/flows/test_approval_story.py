@@ -441,6 +441,7 @@ async def test_an_unclear_rollout_is_put_back_by_a_no(prefect, shop):
     assert await going == "PutBack"
 
 
+@pytest.mark.campaign
 async def test_an_unclear_rollout_that_nobody_decides_is_put_back(prefect, shop):
     run = await _held(prefect, shop)
     shop.file(**UNCLEAR, within="3s")
