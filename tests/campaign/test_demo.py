@@ -87,7 +87,7 @@ def test_killed_it_takes_all_its_processes_along(temporary):
     assert processes_of(temporary)
 
     demo.kill()
-    demo.wait()
+    demo.communicate(timeout=15)
 
     deadline = time.monotonic() + 15
     while left := processes_of(temporary):
