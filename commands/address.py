@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from surefoot.errors import ConfigError
+from tasks.settings.secrets import mask
 
 
 def checked(url: str) -> str:
@@ -13,5 +14,5 @@ def checked(url: str) -> str:
     except ValueError:  # a port that is none, half an IPv6 address
         usable = False
     if not usable:
-        raise ConfigError(f"PREFECT_API_URL: {url!r} is no address; write http(s)://HOST/api")
+        raise ConfigError(f"PREFECT_API_URL: {mask(url)!r} is no address; write http(s)://HOST/api")
     return url

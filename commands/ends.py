@@ -46,15 +46,21 @@ class Outcome:
 def outcome(story: Story) -> Outcome | None:
     """Return how the run ended, None while it goes on. A run whose process died has not ended: others finish it."""
     state, attempt, approval = story.state, story.attempt, story.approval
-    if state is not None and state.over and not state.died:
+    # After the promotion a Cancel comes too late, whatever Prefect then calls the run: users have the release.
+    too_late = state is not None and state.name == "Cancelled" and _is_promoted(story)
+    if state is not None and state.over and not state.died and not too_late:
         return Outcome(state.name, state.message, _code(story, state.name))
-    if attempt is not None and attempt.ended_at is not None and (state is None or state.died):
+    if attempt is not None and attempt.ended_at is not None and (state is None or state.died or too_late):
         name = _PHASES[attempt.phase]
         return Outcome(name, attempt.reason, _code(story, name))
     if approval is not None and attempt is None and state is None and approval.state in _ANSWERS:
         name = _ANSWERS[approval.state]
         return Outcome(name, approval.comment, _code(story, name))
     return None
+
+
+def _is_promoted(story: Story) -> bool:
+    return story.attempt is not None and story.attempt.phase is Phase.PROMOTED
 
 
 def waiting(story: Story) -> Outcome:

@@ -27,14 +27,16 @@ async def look_after(run: Run) -> str:
 
 async def look_round(run: Run) -> list[str]:
     """Go through every place; one that cannot be looked at (`! …`) does not keep the others waiting."""
-    done: list[str] = []
-    found = list(services(done))
+    mistakes: list[str] = []
+    found = list(services(mistakes))
+    done = [*mistakes]
     for file, service in found:
         for environment in service.environments:
             done += await _look(file, environment, run)
     async with open_store() as store:
-        known = {place.key for _, service in found for place in service.environments.values()}
-        done += await forgotten(store, known)
+        if not mistakes:  # a file that cannot be read may have the place
+            known = {place.key for _, service in found for place in service.environments.values()}
+            done += await forgotten(store, known)
         await post(store, [service for _, service in found])
     return done
 

@@ -1,7 +1,6 @@
 """The question to a person, and what counts as an answer."""
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from prefect.states import Cancelled
 
 from surefoot import notice
 from surefoot.approval import Question, problem_with
-from surefoot.errors import NotApproved, Superseded, TimedOut, Unhealthy
+from surefoot.errors import NotApproved, Superseded, SurefootError, TimedOut
 from surefoot.service import ApprovalRule
 from tasks import form
 from tasks.clock import now
@@ -73,7 +72,7 @@ async def decide(rollout: Rollout, reason: str) -> bool:
         await rollout.record("decided", decision="reject", problem="nobody answered in time")
         await _ask_no_more(answer, "nobody answered in time")
         return False
-    except Unhealthy as problem:
+    except SurefootError as problem:  # it went badly, or cannot be seen any more
         await _ask_no_more(answer, str(problem))
         raise
     finally:
@@ -151,8 +150,7 @@ async def _decided(rollout: Rollout, reason: str, rule: ApprovalRule) -> bool:
 
 async def _ask_no_more(answer: "asyncio.Task[bool]", why: str) -> None:
     answer.cancel()
-    with suppress(asyncio.CancelledError):
-        await answer
+    await asyncio.wait({answer})
     await form.unpause(why)
 
 

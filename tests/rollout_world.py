@@ -252,6 +252,16 @@ class World:
         if held is not None:
             self.keep(lease.renew, held, datetime.now(UTC) - timedelta(hours=1), 1.0)
 
+    def lose_store(self) -> None:
+        """Let the store be out of reach, for everybody."""
+        self.store.rename(self.store.with_name("elsewhere.db"))
+        self.store.mkdir()
+
+    def find_store(self) -> None:
+        """Let the store be there again, as it was."""
+        self.store.rmdir()
+        self.store.with_name("elsewhere.db").rename(self.store)
+
     # What is true
 
     def told(self, service_id: str = "shop") -> run_v2.Service:

@@ -64,6 +64,11 @@ def test_without_prefect_and_after_a_crash_the_store_says_how_it_ended(phase: Ph
     assert outcome(telling.state("Running").story) is None
 
 
+def test_a_cancel_after_the_promotion_came_too_late() -> None:
+    telling = at_25_percent().ended(Phase.PROMOTED, "seen").state("Cancelled", "CANCELLED", "stopped")
+    assert outcome(telling.story) == Outcome("Done", "seen", 0)
+
+
 def test_a_crash_is_no_end_while_the_watchdog_has_not_been_there() -> None:
     assert outcome(at_25_percent().state("Crashed", "CRASHED").story) is None
 

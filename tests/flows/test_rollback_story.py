@@ -54,12 +54,9 @@ async def test_it_comes_through_in_the_middle_of_a_write(world: World, moment: s
 async def test_it_needs_no_store(world: World):
     await world.service()
     await world.roll_out(version="1.1.0")
-    elsewhere = world.store.with_name("elsewhere.db")
-    world.store.rename(elsewhere)
-    world.store.mkdir()
+    world.lose_store()
     went = await roll_back("shop", "production", "", "", ME)
-    world.store.rmdir()
-    elsewhere.rename(world.store)
+    world.find_store()
 
     assert str(went.now) == f"100 % on {world.first()}"
     assert world.live() == {world.first(): 100}
@@ -70,14 +67,11 @@ async def test_it_needs_no_store_to_stop_a_rollout_at_work(world: World):
     await world.service(steps=LONG)
     climbing = asyncio.create_task(world.roll_out())
     await world.until_entry("look")
-    elsewhere = world.store.with_name("elsewhere.db")
-    world.store.rename(elsewhere)
-    world.store.mkdir()
+    world.lose_store()
     went = await roll_back("shop", "production", "", "", ME)
     with pytest.raises(Exception, match=r"store\.db"):
         await climbing
-    world.store.rmdir()
-    elsewhere.rename(world.store)
+    world.find_store()
 
     assert str(went.now) == f"100 % on {world.first()}"
     assert (world.live(), world.mark()) == ({world.first(): 100}, "")

@@ -170,15 +170,12 @@ async def test_a_store_that_goes_away_in_the_middle_is_put_back(world: World):
     await world.service(steps=WATCHED)
     climbing = asyncio.create_task(world.roll_out())
     await world.until_entry("shift: done")
-    kept = world.store.with_name("elsewhere.db")
-    world.store.rename(kept)
-    world.store.mkdir()
+    world.lose_store()
     with pytest.raises(ConfigError, match="cannot be made"):
         await climbing
 
     assert (world.live(), world.mark()) == ({world.first(): 100}, "")
-    world.store.rmdir()
-    kept.rename(world.store)
+    world.find_store()
     world.expire()
     assert len(await world.recover()) == 1
     assert world.last().phase == "put back"

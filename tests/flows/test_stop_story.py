@@ -63,13 +63,10 @@ async def test_a_store_that_goes_away_at_the_very_end_puts_nothing_back(world: W
     world.arm(method="UpdateService", after=3, delay_s=1.5)
     climbing = asyncio.create_task(world.roll_out())
     await world.until_entry("finish: intended")
-    kept = world.store.with_name("elsewhere.db")
-    world.store.rename(kept)
-    world.store.mkdir()
+    world.lose_store()
     with pytest.raises(Exception, match="cannot be made"):
         await climbing
-    world.store.rmdir()
-    kept.rename(world.store)
+    world.find_store()
 
     assert set(world.live().values()) == {100}
     assert world.first() not in world.live()
