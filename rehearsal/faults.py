@@ -1,11 +1,12 @@
 """What goes wrong at the API on demand, and the journal of what was called."""
 
 import itertools
+import random
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from grpc import StatusCode
 
@@ -16,9 +17,10 @@ WRITES = ("CreateService", "UpdateService", "DeleteService", "DeleteRevision")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aim:
-    """Which calls a fault hits: those of `method` (`*`: any) whose resource's name contains `resource`.
+    """Which calls a fault hits: those of `method` whose resource's name contains `resource`.
 
-    The first `after` of them are let through, the next `times` are hit.
+    `method` is one name, several separated by `|`, or `*` for any. The first `after` calls are let through, the next
+    `times` are hit.
     """
 
     method: str = ANY
@@ -29,6 +31,14 @@ class Aim:
     def __post_init__(self) -> None:
         if self.times < 1 or self.after < 0:
             raise ValueError(f"times starts at 1 and after at 0: {self}")
+
+    def matches(self, method: str, resource: str) -> bool:
+        """Say whether a call is one of those it is aimed at."""
+        return (self.method == ANY or method in self.method.split("|")) and self.resource in resource
+
+    def hits(self, draw: float) -> bool:
+        """Say whether it hits a call that drew a number from 0 to 1."""
+        return draw < 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +83,53 @@ class ApiFault(Aim):
         return StatusCode[self.code]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsFault(Aim):
+    """What happens to a call of an AWS API (`UpdateService`, `ModifyRule`, `PutImage`, …), by its operation's name.
+
+    Of the calls aimed at, a `share` is hit, by a seeded chance; the others use up nothing. First the `writer`, another
+    caller's access key id, makes `writer_action` with `writer_params`. Then it waits `delay_s` seconds. Then the call is
+    refused with `code`, an AWS error code, and an HTTP `status`, which follows from the code if it is not given; `OK`
+    carries it out. With `lost` it was carried out before the wait, and only its answer is refused. With `cut` the
+    connection is closed without an answer.
+    """
+
+    code: str = "OK"
+    status: int = 0
+    message: str = ""
+    delay_s: float = 0.0
+    lost: bool = False
+    cut: bool = False
+    share: float = 1.0
+    writer: str = ""
+    writer_action: str = ""
+    writer_params: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        Aim.__post_init__(self)  # a slotted dataclass has no zero-argument super()
+        if self.delay_s < 0:
+            raise ValueError(f"delay_s {self.delay_s} is negative")
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share {self.share} is not above 0 and up to 1")
+        if self.status and not 400 <= self.status <= 599:
+            raise ValueError(f"status {self.status} is not an error; write 400 to 599")
+        if not self.code or (self.lost and self.code == "OK" and not self.cut):
+            raise ValueError("lost needs a code, or cut: what takes the answer's place")
+        if bool(self.writer) != bool(self.writer_action) or (self.writer_params and not self.writer):
+            raise ValueError("writer and writer_action need each other, and writer_params both")
+
+    def hits(self, draw: float) -> bool:
+        """Say whether it hits a call that drew a number from 0 to 1."""
+        return draw < self.share
+
+
 _Fault = TypeVar("_Fault", bound=Aim)
 
 
 @dataclass(slots=True)
 class _Armed(Generic[_Fault]):
     fault: _Fault
+    chance: random.Random
     let_through: int = 0
     hits: int = 0
 
@@ -93,7 +144,7 @@ class Faults(Generic[_Fault]):
     def add(self, fault: _Fault) -> int:
         """Arm a fault and return its number."""
         number = next(self._numbers)
-        self._armed[number] = _Armed(fault)
+        self._armed[number] = _Armed(fault, random.Random(number))  # noqa: S311  the same each time is the point
         return number
 
     def remove(self, number: int) -> bool:
@@ -112,7 +163,7 @@ class Faults(Generic[_Fault]):
         """Return the fault that hits this call, if one does; it is used up after its `times`."""
         for number, armed in tuple(self._armed.items()):
             fault = armed.fault
-            if fault.method not in (ANY, method) or fault.resource not in resource:
+            if not fault.matches(method, resource) or not fault.hits(armed.chance.random()):
                 continue
             if armed.let_through < fault.after:
                 armed.let_through += 1
@@ -126,7 +177,10 @@ class Faults(Generic[_Fault]):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of the API: when it began, how long it took, what it answered, to whom, and whether a fault hit it."""
+    """One call of an API: when it began, how long it took, what it answered, to whom, and whether a fault hit it.
+
+    `api` is `run` for Cloud Run's; for AWS's it is the prefix that IAM has for the service, such as `ecs`.
+    """
 
     at: datetime
     method: str
@@ -135,6 +189,7 @@ class Call:
     seconds: float
     caller: str
     faulted: bool = False
+    api: str = "run"
 
 
 @dataclass(slots=True)
