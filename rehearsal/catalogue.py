@@ -1,7 +1,5 @@
 """Which images there are, and what runs when one of them is started."""
 
-import hashlib
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from rehearsal.registry.content import image as built
 from surefoot.errors import ConfigError
 from surefoot.release import Image
 
@@ -102,14 +101,10 @@ def _recipe(path: Path, line: int, entry: object) -> Recipe:
     if not isinstance(given, dict):
         raise ConfigError(f"{path}:{entry.lc.key('env')[0] + 1}: env is a mapping of names to values: {{LIMIT: 5}}")
     env = {str(name): str(value) for name, value in given.items()}
-    digest = str(entry.get("digest") or _digest(image=image, tag=tag, command=words, env=env))
+    _, manifest = built({"image": image, "tag": tag, "command": words, "env": env})
+    digest = str(entry.get("digest") or manifest.digest)
     try:
         Image.parse(f"{image}@{digest}")
     except ValueError as problem:
         raise ConfigError(f"{path}:{line}: {problem}") from problem
     return Recipe(image, tag, digest, tuple(words), env)
-
-
-def _digest(**entry: object) -> str:
-    canonical = json.dumps(entry, sort_keys=True, separators=(",", ":"))
-    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
