@@ -88,8 +88,8 @@ class AwsFault(Aim):
     """What happens to a call of an AWS API (`UpdateService`, `ModifyRule`, `PutImage`, …), by its operation's name.
 
     Of the calls aimed at, a `share` is hit, by a seeded chance; the others use up nothing. First the `writer`, another
-    caller's access key id, makes `writer_action` with `writer_params`. Then it waits `delay_s` seconds. Then the call is
-    refused with `code`, an AWS error code, and an HTTP `status`, which follows from the code if it is not given; `OK`
+    caller's access key id, makes `writer_action` with `writer_params`. Then it waits `delay_s` seconds. Then the call
+    is refused with `code`, an AWS error code, and an HTTP `status`, which follows from the code if none is given; `OK`
     carries it out. With `lost` it was carried out before the wait, and only its answer is refused. With `cut` the
     connection is closed without an answer.
     """

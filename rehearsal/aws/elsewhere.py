@@ -44,7 +44,7 @@ class Elsewhere:
         return response, "OK" if status < 400 else _code(told, body)
 
     async def alarm_state(self, name: str) -> str:
-        """Return a CloudWatch alarm's state: `OK`, `ALARM`, or `INSUFFICIENT_DATA`, also where there is no such alarm."""
+        """Return a CloudWatch alarm's state: `OK`, `ALARM`, or `INSUFFICIENT_DATA` where there is none."""
         await self._started()
         signed = f"AWS4-HMAC-SHA256 Credential=rehearsal/20260101/{REGION}/monitoring/aws4_request"
         kind = "application/x-www-form-urlencoded; charset=utf-8"

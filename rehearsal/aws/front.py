@@ -87,15 +87,18 @@ class Front:
             return _Reply("OK", answered(asked, await self._called(asked)))
         except Refusal as refusal:
             return _refused(asked, refusal)
-        except Exception as problem:  # a mistake of ours: the client is to hear of it in its own protocol
-            _log.exception("%s failed", asked.method)
-            return _refused(asked, Refusal("InternalFailure", f"{type(problem).__name__}: {problem}"))
 
     async def _called(self, asked: Asked) -> dict[str, Any]:
         handler = (self.ecs if asked.api == "ecs" else self.elb).get(asked.method)
         if handler is None:
             raise Refusal(_UNKNOWN[asked.api], f"The action {asked.method} is not known here.")
-        return await handler(asked.params, asked.caller)
+        try:
+            return await handler(asked.params, asked.caller)
+        except Refusal:
+            raise
+        except Exception as problem:  # a mistake of ours: the client is to hear of it in its own protocol
+            _log.exception("%s failed", asked.method)
+            raise Refusal("InternalFailure", f"{type(problem).__name__}: {problem}") from problem
 
     async def _faulted(self, fault: AwsFault, asked: Asked, request: web.Request) -> _Reply:
         if fault.writer:

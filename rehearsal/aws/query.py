@@ -46,7 +46,8 @@ def _value(shape: Any, key: str, form: Mapping[str, str]) -> Any:
 
 
 def _listed(shape: Any, key: str, form: Mapping[str, str]) -> list[Any]:
-    values, prefix = [], f"{key}.{shape.member.serialization.get('name', 'member')}."
+    values: list[Any] = []
+    prefix = f"{key}.{shape.member.serialization.get('name', 'member')}."
     while True:
         one = f"{prefix}{len(values) + 1}"
         if one not in form and not any(field.startswith(f"{one}.") for field in form):

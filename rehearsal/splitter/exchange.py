@@ -27,12 +27,14 @@ class Exchange:
     __slots__ = (
         "_answer", "_answer_body", "_backends", "_body", "_bytes_in", "_bytes_out", "_client", "_connecting",
         "_connection", "_counts", "_head", "_instances", "_over", "_raw", "_remember", "_request", "_reused",
-        "_splitter", "_started", "_tunnel", "_wait", "_waiting",
+        "_route", "_splitter", "_started", "_table", "_tunnel", "_wait", "_waiting",
     )  # fmt: skip
 
     def __init__(self, splitter: "Splitter", client: "ClientConnection", request: Request) -> None:
         """Read where the request's body ends; BadMessage when it does not say so clearly."""
         self._splitter = splitter
+        self._route = splitter.default
+        self._table = splitter.default.table
         self._client = client
         self._request = request
         self._body = request_body(request)
@@ -67,20 +69,31 @@ class Exchange:
         """Return how long it has been going on."""
         return time.perf_counter() - self._started
 
+    def bound_for(self, backends: frozenset[Backend]) -> bool:
+        """Say whether it is at one of these instances, or may yet go there."""
+        if self._connection is not None:
+            return self._connection.backend in backends
+        return not self._over and self._backends is not None and not backends.isdisjoint(self._backends.instances)
+
     def start(self) -> None:
         """Choose a revision and ask it, after what its faults have in store."""
-        table = self._splitter.table
+        if self._splitter.rules:
+            self._route = self._splitter.way(self._request)
+        self._table = table = self._route.table  # all of it goes by this one, however long a fault holds it back
         before = remembered(self._request) if table.sticky else None
         self._backends = table.choose(before)
         self._remember = self._revision if table.sticky and self._revision != before else None
         self._count_under(self._revision)
+        if self._route.answer is not None:
+            self._answer_ourselves(*self._route.answer)
+            return
         if self._backends is None or not self._backends.instances:
-            self._answer_ourselves(503, f"no revision of {self._splitter.service or 'this service'} is ready here")
+            self._answer_ourselves(503, f"no revision of {self._route.service or 'this service'} is ready here")
             return
         if self._request.method == b"CONNECT":
             self._answer_ourselves(501, "CONNECT is for proxies; this is one service's address")
             return
-        injury = self._splitter.injury(self._backends.revision)
+        injury = self._route.injury(self._backends.revision)
         if injury.latency_s:
             loop = asyncio.get_running_loop()
             self._wait = loop.call_later(injury.latency_s, self._ask, injury.status)
@@ -173,7 +186,7 @@ class Exchange:
         return self._backends.revision if self._backends else ""
 
     def _count_under(self, revision: str) -> None:
-        self._counts = self._splitter.counts(revision)
+        self._counts = self._route.counts(revision)
         self._counts.in_flight += 1
 
     def _ask(self, fault_status: int | None) -> None:
@@ -184,7 +197,7 @@ class Exchange:
         assert self._backends is not None
         self._head = asking(self._request, self._client.peer)
         instances = self._backends.instances
-        turn = self._splitter.table.turn(self._backends) % len(instances)
+        turn = self._table.turn(self._backends) % len(instances)
         self._instances = instances[turn:] + instances[:turn]
         connection = self._splitter.pool.take(self._instances[0])
         if connection is not None:

@@ -1,13 +1,16 @@
-"""The listener: its address, its table, its faults, and what it has counted."""
+"""The listener: its address, the routes through it, and the connections on both sides."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 
-from rehearsal.backend import Backends
+from rehearsal.backend import Backend, Backends
 from rehearsal.splitter.client import ClientConnection
-from rehearsal.splitter.counts import PUBLIC, Counts, Place, Tally
-from rehearsal.splitter.fault import UNHURT, Fault, Injector, Injury
+from rehearsal.splitter.condition import all_hold
+from rehearsal.splitter.counts import PUBLIC, Counts, Tally
+from rehearsal.splitter.fault import Fault
+from rehearsal.splitter.message import Request
 from rehearsal.splitter.pool import Pool
+from rehearsal.splitter.route import Route
 from rehearsal.splitter.table import Table
 
 _HOST = "127.0.0.1"
@@ -16,7 +19,8 @@ _HOST = "127.0.0.1"
 class Splitter:
     """One listener on loopback that deals requests out to revisions by weight.
 
-    The public address of a service is one; each tag's preview address is another. They may share a `tally`.
+    The public address of a service is one; each tag's preview address is another. They may share a `tally`. Requests
+    that meet the conditions of a route in `rules` go by the first such one, all others by the `default` route.
     """
 
     def __init__(
@@ -29,18 +33,13 @@ class Splitter:
         on_crash: Callable[[str], object] | None,
         timeout_s: float,
     ) -> None:
-        self.service = service
-        self.address = address
         self._timeout_s = timeout_s
         self._sweep: asyncio.TimerHandle | None = None
         self.tally = tally
-        self.table = Table(())
+        self.default = Route(tally, service, address, seed=seed, on_crash=on_crash)
+        self.rules: tuple[Route, ...] = ()
         self.pool = Pool()
         self.clients: set[ClientConnection] = set()
-        self._seed = seed
-        self._on_crash = on_crash
-        self._injectors: dict[str, Injector] = {}
-        self._counts: dict[str, Counts] = {}
         self._ended = asyncio.Event()
         self._server: asyncio.Server | None = None
 
@@ -87,31 +86,59 @@ class Splitter:
         """Return the address, such as `http://127.0.0.1:41237`."""
         return f"http://{_HOST}:{self.port}"
 
-    def route(self, table: Sequence[tuple[Backends, int]], *, sticky: bool = False) -> None:
-        """Swap the table: requests that begin after this go by it, those in flight end where they are.
+    @property
+    def table(self) -> Table:
+        """Return the default route's table."""
+        return self.default.table
+
+    def route(self, table: Sequence[tuple[Backends, int]], *, sticky: bool = False, at: Route | None = None) -> None:
+        """Swap a route's table: requests that begin after this go by it, those in flight end where they are.
 
         Rows of weight 0 get nothing. With `sticky` a cookie keeps a client on its revision while that has weight.
         """
-        self.table = Table(table, sticky=sticky, before=self.table)
-        self.pool.keep({instance for backends, _ in self.table.rows for instance in backends.instances})
+        route = at or self.default
+        route.table = Table(table, sticky=sticky, before=route.table)
+        self._welcome()
+
+    def arrange(self, rules: Sequence[Route]) -> None:
+        """Swap the rules, the one to be asked first in front."""
+        self.rules = tuple(rules)
+        self._welcome()
+
+    def way(self, request: Request) -> Route:
+        """Return the route that a request takes."""
+        for route in self.rules:
+            if all_hold(route.conditions, request):
+                return route
+        return self.default
 
     def fault(self, revision: str, fault: Fault | None) -> None:
-        """Make a revision misbehave from now on, or (None) behave again."""
-        self._injectors.pop(revision, None)
-        if fault is not None:
-            self._injectors[revision] = Injector(fault, f"{self._seed}/{revision}")
+        """Make a revision misbehave on the default route from now on, or (None) behave again."""
+        self.default.fault(revision, fault)
 
     @property
     def faults(self) -> dict[str, Fault]:
-        """Return the faults in force by revision."""
-        return {revision: injector.fault for revision, injector in self._injectors.items()}
+        """Return the faults in force on the default route by revision."""
+        return self.default.faults
 
     def counts(self, revision: str) -> Counts:
-        """Return what was counted of a revision at this address; under "" what found no revision ready."""
-        counts = self._counts.get(revision)
-        if counts is None:
-            counts = self._counts[revision] = self.tally.at(Place(self.service, self.address, revision))
-        return counts
+        """Return what was counted of a revision on the default route; under "" what found no revision ready."""
+        return self.default.counts(revision)
+
+    async def vacated(self, backends: Sequence[Backend], timeout_s: float) -> int:
+        """Wait until no request is on its way to these instances; return how many still were after `timeout_s`.
+
+        As with `drain`, take them out of the tables first.
+        """
+        leaving = frozenset(backends)
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._bound_for(leaving):
+                    self._ended.clear()
+                    await self._ended.wait()
+        except TimeoutError:
+            pass
+        return self._bound_for(leaving)
 
     async def drain(self, revision: str, timeout_s: float) -> int:
         """Wait until no request of a revision is in flight here; return how many still were after `timeout_s`.
@@ -143,16 +170,6 @@ class Splitter:
         if self._server is not None:
             await self._server.wait_closed()
 
-    def injury(self, revision: str) -> Injury:
-        """Return what happens to the next request of a revision; a crash has happened by then."""
-        injector = self._injectors.get(revision)
-        if injector is None:
-            return UNHURT
-        injury = injector.next()
-        if injury.crash and self._on_crash is not None:
-            self._on_crash(revision)
-        return injury
-
     def left(self, client: ClientConnection) -> None:
         """Forget a client whose connection has ended."""
         self.clients.discard(client)
@@ -161,6 +178,15 @@ class Splitter:
     def ended(self) -> None:
         """Tell those who drain that a request has ended."""
         self._ended.set()
+
+    def _bound_for(self, backends: frozenset[Backend]) -> int:
+        under_way = (client.exchange for client in self.clients)
+        return sum(exchange is not None and exchange.bound_for(backends) for exchange in under_way)
+
+    def _welcome(self) -> None:
+        """Keep connections to those instances that a table leads to, and to no others."""
+        rows = (row for route in (self.default, *self.rules) for row in route.table.rows)
+        self.pool.keep({instance for backends, _ in rows for instance in backends.instances})
 
     def _look_over(self) -> None:
         """End what takes too long, every second: a timer for each request would cost more than its bookkeeping."""

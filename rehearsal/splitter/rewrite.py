@@ -5,7 +5,7 @@ import re
 from rehearsal.splitter.message import Answer, Request
 
 _COOKIE = b"rehearsal_revision"
-_REMEMBERED = re.compile(rb"(?:^|;[ \t]*)" + _COOKIE + rb"=([a-z0-9-]+)")
+_REMEMBERED = re.compile(rb"(?:^|;[ \t]*)" + _COOKIE + rb"=([A-Za-z0-9:_-]+)")
 
 
 def remembered(request: Request) -> str | None:
