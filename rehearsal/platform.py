@@ -85,24 +85,45 @@ class Platform:
         The probe is a TCP connection, or a GET of `probe_path` answered 2xx or 3xx.
         Raises ImageMissing, Crashed or NeverReady; ValueError if the revision runs already.
         """
-        recipe = self.catalogue.find(image)
-        if recipe is None:
-            raise ImageMissing(f"image {image} is not in the catalogue")
-        if revision in self._running:
-            raise ValueError(f"revision {revision} runs already")
-        started = self._running[revision] = []
-        contract = {"K_SERVICE": service, "K_REVISION": revision, "K_CONFIGURATION": service}
+        started = await self.start(revision, image, service=service, env=env, instances=instances)
         try:
-            for number in range(instances):
-                log = self.log_dir / f"{revision}-{number}.log"
-                port = _free_port({one.backend.port for running in self._running.values() for one in running})
-                started.append(await _start(recipe, {**recipe.env, **(env or {}), **contract}, port, log))
             probes = (_until_ready(revision, one, startup_timeout_s, probe_path) for one in started)
             await asyncio.gather(*probes)
         except BaseException:
             await self.stop(revision)
             raise
         return [instance.backend for instance in started]
+
+    async def start(
+        self,
+        key: str,
+        image: str,
+        *,
+        service: str,
+        revision: str = "",
+        env: Mapping[str, str] | None = None,
+        instances: int = 1,
+    ) -> list[Instance]:
+        """Start processes and return them at once, ready or not; they are told `revision`, which is `key` if not given.
+
+        Raises ImageMissing; ValueError if something runs under this key already.
+        """
+        recipe = self.catalogue.find(image)
+        if recipe is None:
+            raise ImageMissing(f"image {image} is not in the catalogue")
+        if key in self._running:
+            raise ValueError(f"revision {key} runs already")
+        started = self._running[key] = []
+        contract = {"K_SERVICE": service, "K_REVISION": revision or key, "K_CONFIGURATION": service}
+        try:
+            for number in range(instances):
+                log = self.log_dir / f"{key}-{number}.log"
+                port = _free_port({one.backend.port for running in self._running.values() for one in running})
+                started.append(await _start(recipe, {**recipe.env, **(env or {}), **contract}, port, log))
+        except BaseException:
+            await self.stop(key)
+            raise
+        return started
 
     def alive(self, revision: str) -> bool:
         """Say whether any process of the revision still runs."""

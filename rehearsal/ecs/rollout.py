@@ -1,0 +1,247 @@
+"""The work of one deployment, from its start to its end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from rehearsal.aws.refusal import Refusal
+from rehearsal.ecs.deployment import Deployment, Turn
+from rehearsal.ecs.hook import ROLLBACK, Hook
+from rehearsal.ecs.plan import ROLLING
+from rehearsal.ecs.revision import Revision
+from rehearsal.ecs.service import Service
+from rehearsal.ecs.watching import watches
+from rehearsal.ecs.world import World, now
+
+Work = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """Takes a service to a deployment's target, or back.
+
+    A service's first deployment has nothing to shift from: it starts its tasks and gives them all traffic, without
+    steps and hooks. Rolling deployments start all new tasks before they stop the old ones.
+    """
+
+    world: World
+    service: Service
+    deployment: Deployment
+
+    @property
+    def source(self) -> Revision | None:
+        """Return what the service ran before; None at its first deployment."""
+        return self.service.current
+
+    @property
+    def target(self) -> Revision:
+        """Return what it is about to run."""
+        return self.deployment.target
+
+    async def run(self, before: asyncio.Task[None] | None) -> None:
+        """Wait for the work of the deployment before, then go forward until it is done or cut short."""
+        if before is not None:
+            await asyncio.wait({before})
+        self.deployment.sources = [self.source] if self.source else []
+        if self.deployment.turn is None:
+            await self._until_turned(self._forward(), *watches(self.world, self.deployment))
+        if not self.deployment.ended:
+            await self._turn()
+
+    async def _until_turned(self, forward: Coroutine[Any, Any, None], *watching: Coroutine[Any, Any, None]) -> None:
+        loop = asyncio.get_running_loop()
+        going = loop.create_task(forward)
+        turned = loop.create_task(self.deployment.turned.wait())
+        others = [turned, *(loop.create_task(one) for one in watching)]
+        try:
+            await asyncio.wait({going, turned}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in (going, *others):
+                one.cancel()
+            await asyncio.gather(going, *others, return_exceptions=True)
+        if not going.cancelled() and isinstance(going.exception(), Refusal):
+            self.deployment.cut(Turn.BACK, f"Service deployment rolled back because of an error: {going.exception()}")
+        elif not going.cancelled():
+            going.result()
+
+    # Forward.
+
+    async def _forward(self) -> None:
+        await asyncio.sleep(self.world.pace.traffic_lag_s / 2)
+        self.deployment.becomes("IN_PROGRESS")
+        if self.source is None:
+            await self._begin()
+        elif self.deployment.course.strategy == ROLLING:
+            await self._replace()
+        else:
+            await self._shift_over()
+        self._succeed()
+
+    async def _begin(self) -> None:
+        await self._scale_up()
+        if self.service.advanced:
+            await self._test(100)
+            await self._shift(100)
+
+    async def _replace(self) -> None:
+        await self._scale_up()
+        if self.service.advanced:
+            await self._test(100)
+            await self._shift(100)
+        await self._bake(self.deployment.course.bake_minutes)
+        await self._clean_up()
+
+    async def _shift_over(self) -> None:
+        course = self.deployment.course
+        if self.deployment.reconciles:
+            await self._stage("RECONCILE_SERVICE", self._reconcile)
+        await self._stage("PRE_SCALE_UP")
+        await self._stage("SCALE_UP", self._scale_up)
+        await self._stage("POST_SCALE_UP")
+        await self._stage("TEST_TRAFFIC_SHIFT", lambda: self._test(100))
+        await self._stage("POST_TEST_TRAFFIC_SHIFT")
+        for percent in course.percents:
+            await self._step(percent)
+        await self._stage("POST_PRODUCTION_TRAFFIC_SHIFT")
+        await self._stage("BAKE_TIME", lambda: self._bake(course.bake_minutes))
+        await self._stage("CLEAN_UP", self._clean_up)
+
+    async def _step(self, percent: float) -> None:
+        course = self.deployment.course
+        if course.hooks("PRE_PRODUCTION_TRAFFIC_SHIFT"):  # otherwise the stage is not seen: its name is not in the enum
+            await self._stage("PRE_PRODUCTION_TRAFFIC_SHIFT")
+        await self._stage("PRODUCTION_TRAFFIC_SHIFT", lambda: self._shift(percent))
+        if percent < 100:
+            await self._bake(course.step_minutes)
+
+    async def _stage(self, name: str, work: Work | None = None) -> None:
+        self.deployment.enters(name)
+        if work is not None:
+            await work()
+        for given in self.deployment.course.hooks(name):
+            hook = Hook.begin(name, given, self.world)
+            self.deployment.hooks.append(hook)
+            if await hook.outcome() == ROLLBACK:
+                await self._go_back(f"Service deployment rolled back because the lifecycle hook at {name} timed out.")
+
+    async def _go_back(self, reason: str) -> NoReturn:
+        self.deployment.cut(Turn.BACK, reason)
+        await asyncio.get_running_loop().create_future()  # whoever watches for the turn ends this
+        raise AssertionError
+
+    async def _reconcile(self) -> None:
+        """End what earlier deployments left behind when they were stopped half way."""
+        await self._point_at_source()
+        left = [one for one in self.service.revisions if one.active and one not in (self.source, self.target)]
+        await asyncio.gather(*(one.fleet.stop() for one in left))
+
+    async def _scale_up(self) -> None:
+        await self._enlist()
+        self.target.fleet.scale(self.service.desired)
+        await self.target.fleet.settled()
+
+    async def _enlist(self) -> None:
+        """Put our group into the production rule without weight: targets of a group in no rule are not looked at."""
+        rule_arn, group_arn = self.service.advanced.get("productionListenerRule"), self.target.group_arn
+        if rule_arn and group_arn:
+            weights = self.world.balancer.weights(rule_arn)
+            if group_arn not in weights:
+                await self.world.balancer.set_weights(rule_arn, {**weights, group_arn: 0})
+
+    async def _test(self, percent: float) -> None:
+        self.deployment.test = percent if self.deployment.tests else 0.0
+        await self._weigh(self.service.advanced.get("testListenerRule"), percent)
+
+    async def _shift(self, percent: float) -> None:
+        self.deployment.production = percent
+        await self._weigh(self.service.advanced.get("productionListenerRule"), percent)
+
+    async def _bake(self, minutes: float) -> None:
+        await asyncio.sleep(self.world.minutes(minutes))
+
+    async def _clean_up(self) -> None:
+        old = [one for one in self.service.revisions if one.active and one is not self.target]
+        for one in old:
+            self.service.say(f"has begun draining connections on {one.fleet.running} tasks.")
+        await asyncio.gather(*(one.fleet.stop() for one in old))
+
+    def _succeed(self) -> None:
+        self.service.current = self.target
+        self.deployment.becomes("SUCCESSFUL")
+        self.target.ends_as("COMPLETED", f"ECS deployment {self.target.id} completed.")
+        self.service.say(f"(deployment {self.target.id}) deployment completed.")
+        self.service.say("has reached a steady state.")
+
+    # Cut short.
+
+    async def _turn(self) -> None:
+        deployment = self.deployment
+        match deployment.turn:
+            case Turn.BACK:
+                await self._roll_back()
+            case Turn.OVERTAKEN:
+                await self._return()
+                deployment.becomes("STOPPED")
+            case Turn.FAIL:
+                self.target.fleet.freeze()
+                deployment.becomes("STOPPED")
+            case _:
+                deployment.becomes("STOPPED")
+        if self.target.rollout_state == "IN_PROGRESS":
+            self.target.ends_as("FAILED", deployment.reason)
+
+    async def _roll_back(self) -> None:
+        self.service.say(f"(deployment {self.target.id}) deployment failed: {self.deployment.reason}")
+        if self.source is None:
+            self.target.fleet.freeze()
+            self.deployment.becomes("ROLLBACK_FAILED", "No rollback candidate was found to run the rollback.")
+            return
+        self.deployment.rollback = {
+            "reason": self.deployment.reason,
+            "startedAt": now(),
+            "serviceRevisionArn": self.source.arn,
+        }
+        self.deployment.becomes("ROLLBACK_IN_PROGRESS")
+        self.service.say(f"rolling back to deployment {self.source.id}.")
+        await self._return()
+        self.deployment.becomes("ROLLBACK_SUCCESSFUL")
+        self.service.say("has reached a steady state.")
+
+    async def _return(self) -> None:
+        """Give all traffic to the source again, whose tasks are started anew if they were stopped; then stop ours."""
+        if self.source is not None:
+            if self.service.latest is self.deployment:
+                self.service.wanted = self.source
+            if self.source.fleet.desired < self.service.desired:
+                self.source.fleet.scale(self.service.desired)
+                await self.source.fleet.settled()
+            await self._point_at_source()
+        await self.target.fleet.stop()
+
+    async def _point_at_source(self) -> None:
+        if self.service.advanced:
+            await self._shift(0)
+            await self._test(0)
+
+    async def _weigh(self, rule_arn: str | None, percent: float) -> None:
+        """Set a rule's weights to `percent` for the target and the rest for the other group."""
+        if rule_arn is None or self.target.group_arn is None:
+            return
+        other, ours = _whole(100 - percent, percent)
+        weights = dict.fromkeys(self._groups(), 0)
+        if self.source is not None and self.source.group_arn:
+            weights[self.source.group_arn] = other
+        weights[self.target.group_arn] = weights.get(self.target.group_arn, 0) + ours  # the same when rolling
+        await asyncio.sleep(self.world.pace.traffic_lag_s / 2)
+        await self.world.balancer.set_weights(rule_arn, weights)
+
+    def _groups(self) -> tuple[str, str]:
+        balancer = self.service.load_balancer
+        return balancer["targetGroupArn"], self.service.advanced["alternateTargetGroupArn"]
+
+
+def _whole(first: float, second: float) -> tuple[int, int]:
+    """Return two shares as weights, which have no fractions."""
+    factor = 1 if float(second).is_integer() else 10
+    return round(first * factor), round(second * factor)
