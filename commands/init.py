@@ -102,7 +102,7 @@ async def _read(kind: str, settings: dict[str, str]) -> Found:
     from tasks.targets import connect  # noqa: PLC0415
 
     calls: list[str] = []
-    target = connect(Place(kind, settings), calls.append)
+    target = connect(Place(kind, settings), on_call=calls.append)
     try:
         live = await target.live()
     except Refused as problem:

@@ -64,7 +64,7 @@ async def _outlook(service: Service, place: Environment, image: Image | None) ->
     from tasks.targets import connect, undo_command  # noqa: PLC0415
 
     calls: list[str] = []
-    target = connect(place.place, calls.append)
+    target = connect(place.place, place.plan, calls.append)
     try:
         live = await target.live()
         async with kept() as store:

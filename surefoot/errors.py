@@ -6,7 +6,8 @@ SurefootError
 │   ├── Unavailable         could not reach it, or it asked us to come back: a read may be tried again
 │   └── Refused             it said no
 │       ├── StageFailed     the revision never became ready: missing image, crash, hang
-│       └── Interfered      somebody else wrote in the middle; nothing of theirs was changed
+│       ├── Interfered      somebody else wrote in the middle; nothing of theirs was changed
+│       └── RolledBack      the platform itself has put the release back: an alarm, its breaker, a silence of ours
 ├── NotNow                  refused before anything was changed
 │   ├── LeaseHeld           somebody else has the right to write here
 │   ├── Drift               what is live is not what the ledger says
@@ -50,6 +51,10 @@ class StageFailed(Refused):
 
 class Interfered(Refused):
     """Somebody else wrote to the service in the middle of our work."""
+
+
+class RolledBack(Refused):
+    """The platform itself has put the release back, and says why."""
 
 
 class NotNow(SurefootError):

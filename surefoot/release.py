@@ -8,6 +8,8 @@ _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 _REPOSITORY = re.compile(r"[a-z0-9][a-z0-9._:/-]*[a-z0-9]")
 # Cloud Run: "<service>-<suffix>", lower case, at most 63 characters in all.
 _REVISION_NAME_MAX = 63
+# A commit's and a digest's start always have room; ECS services may have longer names than this.
+_SERVICE_ID_MAX = 49
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Release:
 
         The digest's start is in it, since two images may carry one version; where room is short, the version is cut.
         """
+        service_id = service_id[:_SERVICE_ID_MAX]
         room = _REVISION_NAME_MAX - len(service_id) - 1
         tail = f"{self.commit[:7].lower()}-{self.image.digest[7:13]}"[-room:].strip("-")
         version = _slug(self.version)[: max(0, room - len(tail) - 1)].strip("-")
@@ -80,13 +83,24 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """Where requests go: a URL, and the headers (name, value) that lead to one revision where the URL does not."""
+
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        return self.url + "".join(f" with {name}: {value}" for name, value in self.headers)
+
+
+@dataclass(frozen=True, slots=True)
 class Revision:
-    """What a target made of a release: `preview` is the address that reaches it without user traffic, if it has one."""
+    """What a target made of a release: `preview` reaches it alone, without user traffic, if anything does."""
 
     name: str
     image: str
     ready: bool
-    preview: str | None = None
+    preview: Address | None = None
     reason: str = ""
 
 

@@ -15,7 +15,9 @@ class Live:
     """What a target was seen doing: observed, not wished.
 
     `version` is the platform's own guard (an etag): a write that carries it is refused when anybody wrote since.
-    `settled` is False while a change is still on its way. `by` and `at` are the last writer and when.
+    `settled` is False while a change is still on its way. `by` and `at` are the last writer and when. `undone` is why
+    the platform itself has put the marked rollout back, "" where it has not. `previews` is False where the platform
+    cannot show a revision before users get it.
     """
 
     url: str
@@ -27,6 +29,8 @@ class Live:
     by: str = ""
     at: datetime | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    undone: str = ""
+    previews: bool = True
 
 
 class Target(Protocol):
@@ -34,7 +38,7 @@ class Target(Protocol):
 
     Every write takes what its caller had `seen`, is refused with `Interfered` when somebody else wrote since, writes
     the rollout's mark in the same call, and returns what was observed after it was true. A lost reply is looked
-    after, never repeated blindly. Errors: `Unavailable`, `Refused`, `StageFailed`, `Interfered`.
+    after, never repeated blindly. Errors: `Unavailable`, `Refused`, `StageFailed`, `Interfered`, `RolledBack`.
     """
 
     async def live(self) -> Live:
@@ -47,10 +51,6 @@ class Target(Protocol):
 
     async def shift(self, traffic: Traffic, mark: Mark | None, seen: Live) -> Live:
         """Return once the traffic is observed to be so. Also the way back. No mark: the rollout is over."""
-        ...
-
-    async def retire(self, revision: str, seen: Live) -> Live:
-        """Take away a revision's preview; it stays ready, as a way back."""
         ...
 
     async def close(self) -> None:

@@ -11,8 +11,9 @@ from prefect.cache_policies import NO_CACHE
 
 from surefoot import notice
 from surefoot.check import smoke_verdict
-from surefoot.errors import Cancelled, Interfered, RollbackFailed, StageFailed, SurefootError, TargetError
+from surefoot.errors import Cancelled, Interfered, RollbackFailed, RolledBack, StageFailed, SurefootError, TargetError
 from surefoot.notice import Notice
+from surefoot.release import Address
 from surefoot.rollout import Phase, Step
 from surefoot.target import Live, Target
 from surefoot.traffic import Traffic
@@ -81,8 +82,8 @@ async def finish(rollout: Rollout, seen: str) -> None:
         await rollout.change("finish", {}, lambda: settle(target, top, rollout.id, {top}))
         seconds = (now() - rollout.attempt.began_at).total_seconds()
         await rollout.end(Phase.PROMOTED, seen, notice.promoted(rollout.subject, now(), seconds, seen=seen))
-    except Interfered as interfered:
-        await restore(rollout, interfered)
+    except (Interfered, RolledBack) as over:
+        await restore(rollout, over)
         raise
     except (TargetError, StoreUnavailable) as problem:
         raise Unfinished(
@@ -201,7 +202,7 @@ async def _put_back_notice(rollout: Rollout, percent: int, problem: BaseExceptio
 async def seen_by_probes(rollout: Rollout) -> str:
     """Return what one round of checks says of the public address: done means observed."""
     checks = [replace(check, timeout_s=min(check.timeout_s, _SEEN_S)) for check in rollout.site.environment.checks]
-    verdict = smoke_verdict(await look_once(checks, rollout.seen.url))
+    verdict = smoke_verdict(await look_once(checks, Address(rollout.seen.url)))
     return f"checks {verdict.reason}"
 
 

@@ -47,6 +47,8 @@ async def _finish_or_restore(site: Site, attempt: Attempt, live: Live) -> str:
     """A rollout that had passed everything is closed; another is put back, or climbs again where the file says so."""
     if attempt.phase is Phase.BAKING and live.traffic == Traffic.all_on(attempt.canary):
         return await _finish(site, attempt, live)
+    if live.undone:
+        return await _restore(site, attempt, live, live.undone)
     resume = site.environment.on_crash is OnCrash.RESUME
     if resume and attempt.phase is not Phase.BAKING and await wake_run(site, attempt.run_id, attempt.id):
         return f"{attempt.release.short} climbs again in {site.environment.name}: its run had died"

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from surefoot import notice
 from surefoot.check import smoke_verdict
 from surefoot.errors import Interfered, RollbackFailed, SurefootError, TargetError
+from surefoot.release import Address
 from surefoot.rollout import Phase
 from surefoot.service import Environment
 from surefoot.target import Live, Target
@@ -87,7 +88,7 @@ async def roll_back(service: str, environment: str, to: str, reason: str, run: R
     began = time.monotonic()
     found = settings.load(service)
     place = settings.environment(found, environment)
-    target = connect(place.place)
+    target = connect(place.place, place.plan)
     try:
         live = await _look(target, place)
         went = WentBack(live.traffic, live.traffic)
@@ -98,7 +99,7 @@ async def roll_back(service: str, environment: str, to: str, reason: str, run: R
                 live = await _look(target, place) if went.stopped else live
                 live = await _shift(target, place, goal(place.key, live, past, to), live)
                 went.seconds = time.monotonic() - began
-                went.now, went.seen = live.traffic, smoke_verdict(await smoke(place.checks, live.url))
+                went.now, went.seen = live.traffic, smoke_verdict(await smoke(place.checks, Address(live.url)))
                 await _keep(store, place, taken, went, reason)
             finally:
                 await _give_back(store, taken, went)

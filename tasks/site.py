@@ -113,7 +113,7 @@ async def open_site(service: str, environment: str, run: Run) -> AsyncIterator[S
     found = settings.load(service)
     place = settings.environment(found, environment)
     async with open_store() as store, Courier(store, place.slack).working() as courier:
-        target = connect(place.place)
+        target = connect(place.place, place.plan)
         try:
             lease_s = settings.tool_settings().lease_s
             yield Site(found, place, target=target, store=store, run=run, courier=courier, lease_s=lease_s)

@@ -7,11 +7,11 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from surefoot import notice
-from surefoot.errors import Interfered, Unhealthy
+from surefoot.errors import Interfered, RolledBack, Unhealthy
 from surefoot.judge import judge
 from surefoot.rollout import Advance, Hold, Move, next_move
 from surefoot.verdict import Outcome, Verdict
-from surefoot.vitals import Look
+from surefoot.vitals import Look, Vitals
 from tasks.clock import now
 from tasks.evidence import verdict_of
 from tasks.rollout import Rollout
@@ -55,10 +55,9 @@ async def watch_until(rollout: Rollout, answer: "asyncio.Task[bool]") -> None:
 async def look(rollout: Rollout, looks: list[Look], what: str) -> Verdict:
     """Probe both sides for one interval, read the target meanwhile, judge, and keep what was seen in the ledger."""
     plan = rollout.site.environment.plan
-    live, seen = await asyncio.gather(
-        rollout.site.target.live(),
-        rollout.source.look(rollout.stable.preview or "", rollout.canary.preview or "", plan.look_s),
-    )
+    live, seen = await asyncio.gather(rollout.site.target.live(), _see(rollout, plan.look_s))
+    if live.undone:
+        raise RolledBack(live.undone)
     if live.version != rollout.seen.version and live.traffic != rollout.seen.traffic:
         raise Interfered(f"{live.by or 'somebody'} changed the traffic to {live.traffic} in the middle of this rollout")
     looks.append(seen)
@@ -67,6 +66,17 @@ async def look(rollout: Rollout, looks: list[Look], what: str) -> Verdict:
     kept = await rollout.record("look", what=what, outcome=verdict.outcome, reason=verdict.reason, seen=seen)
     rollout.verdicts.append(verdict_of(kept.fields))
     return verdict
+
+
+async def _see(rollout: Rollout, seconds: float) -> Look:
+    """Return what stable and canary show; nothing where one of them cannot be reached apart from the other."""
+    stable, canary = rollout.stable, rollout.canary
+    if stable.preview and canary.preview:
+        return await rollout.source.look(stable.preview, canary.preview, seconds)
+    alone = stable if canary.preview else canary
+    await asyncio.sleep(seconds)
+    unseen = Vitals(seconds=seconds, blind=f"no address reaches {alone.name} alone")
+    return Look(unseen, unseen)
 
 
 async def _tell(rollout: Rollout, percent: int, move: Move, verdict: Verdict) -> None:

@@ -8,6 +8,7 @@ import aiohttp
 
 from surefoot.answer import Answer
 from surefoot.check import Check, ProbeResult
+from surefoot.release import Address
 from tasks.probes.http import Exchange, connections, visitor
 from tasks.probes.journey import walk
 
@@ -15,26 +16,26 @@ from tasks.probes.journey import walk
 _AT_ONCE = 4
 
 
-async def look_at(check: Check, url: str, lines: aiohttp.TCPConnector | None = None) -> ProbeResult:
+async def look_at(check: Check, address: Address, lines: aiohttp.TCPConnector | None = None) -> ProbeResult:
     """Make one check against an address: on `lines`, or on a fresh connection for each request."""
     own = lines or connections(limit=1, keep_alive=False)
     started = time.perf_counter()
     try:
-        async with visitor(own, url) as who:
-            seen = [exchange async for exchange in walk(check, url, who)]
+        async with visitor(own, address) as who:
+            seen = [exchange async for exchange in walk(check, address.url, who)]
     finally:
         if lines is None:
             await own.close()
     return _result(check, seen, time.perf_counter() - started)
 
 
-async def smoke(checks: Sequence[Check], url: str) -> tuple[ProbeResult, ...]:
+async def smoke(checks: Sequence[Check], address: Address) -> tuple[ProbeResult, ...]:
     """Make every check once, a few at a time; results are in the order of the checks."""
     turn = asyncio.Semaphore(_AT_ONCE)
 
     async def one(check: Check) -> ProbeResult:
         async with turn:
-            return await look_at(check, url)
+            return await look_at(check, address)
 
     async with asyncio.TaskGroup() as group:
         looks = [group.create_task(one(check)) for check in checks]

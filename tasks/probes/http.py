@@ -14,6 +14,7 @@ from yarl import URL
 
 from surefoot.answer import Answer
 from surefoot.check import Request
+from surefoot.release import Address
 from surefoot.units import took
 
 _BODY_MAX = 1_048_576
@@ -59,18 +60,18 @@ def connections(*, limit: int, keep_alive: bool) -> aiohttp.TCPConnector:
     return aiohttp.TCPConnector(limit=limit, keepalive_timeout=_IDLE_MAX_S)
 
 
-def visitor(lines: aiohttp.TCPConnector, url: str) -> aiohttp.ClientSession:
-    """Return somebody without cookies yet, who asks over `lines`.
+def visitor(lines: aiohttp.TCPConnector, to: Address) -> aiohttp.ClientSession:
+    """Return somebody without cookies yet, who asks over `lines` and sends the headers that lead to the address.
 
     A loopback address is as trusted as a TLS one, as in browsers: Secure cookies are sent back to it.
     """
-    address = URL(url)
+    address = URL(to.url)
     trusted = [address.origin()] if address.host in ("127.0.0.1", "localhost", "::1") else None
     return aiohttp.ClientSession(
         connector=lines,
         connector_owner=False,
         cookie_jar=aiohttp.CookieJar(unsafe=True, treat_as_secure_origin=trusted),
-        headers={"User-Agent": "surefoot"},
+        headers={"User-Agent": "surefoot", **dict(to.headers)},
         middlewares=(_only_once,),
     )
 

@@ -16,7 +16,7 @@ from tasks.settings.rules import broken_rules
 from tasks.settings.secrets import secret_spans
 from tasks.settings.syntax import NotYaml
 from tasks.settings.words import findings, shown
-from tasks.targets import TARGETS, settings_model
+from tasks.targets import TARGETS, plan_problem, settings_model
 
 _LARGEST = 1_000_000
 _LEAKED = (
@@ -52,7 +52,19 @@ def read(path: FilePath) -> Reading:
     mistakes = _mistakes(file, text, document)
     if mistakes:
         return Reading(file, mistakes, document=document)
-    return Reading(file, (), meaning.service(ServiceFile.model_validate(document.tree), file), document)
+    service = meaning.service(ServiceFile.model_validate(document.tree), file)
+    mistakes = _inexpressible(service, Page(file, text), document)
+    return Reading(file, mistakes, None if mistakes else service, document)
+
+
+def _inexpressible(service: Service, page: Page, document: Document) -> tuple[Mistake, ...]:
+    """Return the climbs that their platform cannot make."""
+    found = []
+    for name, environment in service.environments.items():
+        if problem := plan_problem(environment.place, environment.plan):
+            path: Path = ("environments", name, "rollout")
+            found.append(page.mistake(path, problem, document.key_span(path)))
+    return tuple(found)
 
 
 def _text(path: FilePath) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from surefoot.release import Address
 from surefoot.vitals import Look
 
 # Kind to module, imported when a service asks for it.
@@ -15,6 +16,6 @@ class Source(Protocol):
     It never raises for what it could not see: the vitals say so themselves (`blind`).
     """
 
-    async def look(self, stable_url: str, canary_url: str, seconds: float) -> Look:
+    async def look(self, stable_at: Address, canary_at: Address, seconds: float) -> Look:
         """Return what was seen of both addresses over the next `seconds`."""
         ...

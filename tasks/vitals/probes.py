@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import aiohttp
 
 from surefoot.check import Check
+from surefoot.release import Address
 from surefoot.vitals import Histogram, Look, Vitals
 from tasks.probes.http import Exchange, connections, visitor
 from tasks.probes.journey import walk
@@ -33,7 +34,7 @@ class _Turn:
 class _Side:
     """One address: the turns still to come, and what came of those that were taken."""
 
-    url: str
+    address: Address
     turns: Iterator[_Turn]
     lines: aiohttp.TCPConnector
     seen: list[Exchange] = field(default_factory=list)
@@ -57,15 +58,15 @@ class Probes:
         self._at_once = at_once
         self._next = 0
 
-    async def look(self, stable_url: str, canary_url: str, seconds: float) -> Look:
+    async def look(self, stable_at: Address, canary_at: Address, seconds: float) -> Look:
         """Return what was seen over the next `seconds`, and at most one request's time-out later."""
         if not self._checks:
             return _blind("no check may be repeated: each is a single request that changes something", seconds)
         start = asyncio.get_running_loop().time()
         end, turns = start + seconds, self._turns(start, seconds)
         stable, canary = (
-            _Side(url, iter(part), connections(limit=self._at_once, keep_alive=True))
-            for url, part in zip((stable_url, canary_url), turns, strict=True)
+            _Side(address, iter(part), connections(limit=self._at_once, keep_alive=True))
+            for address, part in zip((stable_at, canary_at), turns, strict=True)
         )
         workers = min(self._at_once, len(turns[0]))
         try:
@@ -105,7 +106,7 @@ async def _work(side: _Side, end: float) -> None:
 
 async def _make(side: _Side, turn: _Turn, waited: float, end: float) -> None:
     clock = asyncio.get_running_loop().time
-    async with visitor(side.lines, side.url) as who, aclosing(walk(turn.check, side.url, who)) as exchanges:
+    async with visitor(side.lines, side.address) as who, aclosing(walk(turn.check, side.address.url, who)) as exchanges:
         async for seen in exchanges:
             side.seen.append(_waited(seen, waited))
             waited = 0.0

@@ -92,7 +92,7 @@ class Watched:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._real, name)
-        if name not in ("stage", "shift", "retire"):
+        if name not in ("stage", "shift"):
             return found
 
         async def verb(*arguments: Any) -> Any:
@@ -113,8 +113,8 @@ class Adapter:
         self.Settings = self._real.Settings
         self.undo_command = self._real.undo_command
 
-    def connect(self, settings: Any, _on_call: Any = None) -> Watched:
-        return Watched(self._real.connect(settings, self._on_call), self._points)
+    def connect(self, settings: Any, plan: Any, _on_call: Any = None) -> Watched:
+        return Watched(self._real.connect(settings, plan, self._on_call), self._points)
 
     def _on_call(self, what: str) -> None:
         # It is told before each call: the first call after a write follows right after the write was accepted.

@@ -23,5 +23,5 @@ def test_the_tree_of_errors_is_the_one_that_is_drawn() -> None:
 
 def test_every_verb_of_the_port_is_async() -> None:
     verbs = [verb for name, verb in vars(target.Target).items() if not name.startswith("_")]
-    assert len(verbs) == 5
+    assert len(verbs) == 4
     assert all(inspect.iscoroutinefunction(verb) for verb in verbs)

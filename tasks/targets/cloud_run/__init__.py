@@ -1,14 +1,16 @@
 """Cloud Run as a target, through the vendor's own client (Admin API v2 over gRPC)."""
 
-import ipaddress
 import shlex
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from surefoot.rollout import Plan
 from surefoot.traffic import Traffic
 from surefoot.units import parse_duration
+from tasks.targets.address import is_loopback
+from tasks.targets.patience import Duration
 
 if TYPE_CHECKING:
     from tasks.targets import OnCall
@@ -16,14 +18,6 @@ if TYPE_CHECKING:
 
 # Users report that a tag and the service's name may have 46 characters together; ours are `sf-` and 6 more.
 _SERVICE_NAME_MAX = 46 - len("sf-123456")
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host name or address never leaves this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _endpoint(text: str) -> str:
@@ -42,14 +36,7 @@ def _endpoint(text: str) -> str:
     return text
 
 
-def _duration(text: str) -> str:
-    if parse_duration(text) <= 0:
-        raise ValueError(f"{text!r} is no time at all; write 5m or 90s")
-    return text
-
-
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
-Duration = Annotated[str, AfterValidator(_duration)]
 
 
 class Settings(BaseModel):
@@ -112,11 +99,21 @@ class Settings(BaseModel):
         return f"{self.parent}/services/{self.service}"
 
 
-def connect(settings: Settings, on_call: "OnCall | None" = None) -> "CloudRun":
+def connect(settings: Settings, _plan: Plan, on_call: "OnCall | None" = None) -> "CloudRun":
     """Return the service as a target; call it inside a running event loop, since the channel belongs to that loop."""
     from tasks.targets.cloud_run.target import CloudRun  # noqa: PLC0415 (the SDK takes a second to import)
 
     return CloudRun.connect(settings, on_call)
+
+
+def plan_problem(_settings: Settings, _plan: Plan) -> str:
+    """Return "": Cloud Run splits traffic by any whole percent, and needs not know the next."""
+    return ""
+
+
+def promises(_settings: Settings, _plan: Plan) -> tuple[str, ...]:
+    """Return nothing: Cloud Run leaves a split as it is until somebody writes the next."""
+    return ()
 
 
 def undo_command(settings: Settings, traffic: Traffic) -> str:

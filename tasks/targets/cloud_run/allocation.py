@@ -53,10 +53,6 @@ class Allocation:
         tagged = set(self.tags.values())
         return replace(self, tags={**self.tags, **{tag_of(name): name for name in revisions if name not in tagged}})
 
-    def unpreviewed(self, revision: str) -> "Allocation":
-        """Return this without our tag on a revision; other people's tags stay."""
-        return replace(self, tags={tag: name for tag, name in self.tags.items() if tag != tag_of(revision)})
-
     def without_tags_on(self, revisions: Iterable[str]) -> "Allocation":
         """Return this without any tag on the revisions: a tag on one that cannot serve makes the whole write fail."""
         gone = set(revisions)

@@ -63,11 +63,6 @@ def shifting(traffic: Traffic, mark: Mark | None, seen: Live, service: run_v2.Se
     return Change(_kept(seen, service).sharing(traffic), marked(service.annotations, mark))
 
 
-def retiring(revision: str, service: run_v2.Service) -> Change:
-    """Return the write that takes our tag off a revision."""
-    return Change(Allocation.wished(service).unpreviewed(revision), dict(service.annotations))
-
-
 def _kept(seen: Live, service: run_v2.Service) -> Allocation:
     broken = [name for name, revision in seen.revisions.items() if not revision.ready]
     return Allocation.wished(service).without_tags_on(broken)

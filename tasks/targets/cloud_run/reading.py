@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from google.cloud import run_v2
 
 from surefoot.errors import Refused, Unavailable
-from surefoot.release import Revision
+from surefoot.release import Address, Revision
 from surefoot.target import Live
 from surefoot.traffic import Traffic
 from tasks.targets.cloud_run.allocation import LATEST, TAG_PREFIX, Allocation, short_name
@@ -78,7 +78,7 @@ def failure(conditions: Iterable[run_v2.Condition]) -> str:
     return next((_words(one) for one in sorted(failed, key=lambda one: one.type_ != "Ready")), "")
 
 
-def _revision(message: run_v2.Revision, previews: Mapping[str, str]) -> Revision:
+def _revision(message: run_v2.Revision, previews: Mapping[str, Address]) -> Revision:
     name = short_name(message.name)
     reason = "" if is_ready(message) else failure(message.conditions) or "not ready yet"
     return Revision(name, entrance(message.containers).image, is_ready(message), previews.get(name), reason)
@@ -90,11 +90,11 @@ def entrance(containers: Iterable[run_v2.Container]) -> run_v2.Container:
     return ordered[0] if ordered else run_v2.Container()
 
 
-def _previews(service: run_v2.Service) -> dict[str, str]:
+def _previews(service: run_v2.Service) -> dict[str, Address]:
     """Return an address per revision that reaches it alone; a tag that follows the latest is none."""
     fixed = {tag for tag, revision in Allocation.observed(service).tags.items() if revision != LATEST}
     ours_last = sorted(service.traffic_statuses, key=lambda entry: entry.tag.startswith(TAG_PREFIX))
-    return {entry.revision: entry.uri for entry in ours_last if entry.uri and entry.tag in fixed}
+    return {entry.revision: Address(entry.uri) for entry in ours_last if entry.uri and entry.tag in fixed}
 
 
 def _traffic(service: run_v2.Service) -> Traffic:

@@ -14,11 +14,11 @@ from surefoot.traffic import Traffic
 from tasks.targets.cloud_run import Settings
 from tasks.targets.cloud_run.allocation import short_name
 from tasks.targets.cloud_run.calls import Calls
-from tasks.targets.cloud_run.change import Change, retiring, shifting, staging
+from tasks.targets.cloud_run.change import Change, shifting, staging
 from tasks.targets.cloud_run.marks import fence
-from tasks.targets.cloud_run.patience import Patience
 from tasks.targets.cloud_run.reading import entrance, failure, is_failed, is_ready, read_live, written_at
 from tasks.targets.cloud_run.writing import GivenUp, interfered, make
+from tasks.targets.patience import Patience
 
 # So long a read may lag behind what was already seen.
 _LAG_S = 10.0
@@ -69,11 +69,6 @@ class CloudRun:
         """Return once the traffic is observed to be so. Also the way back. No mark: the rollout is over."""
         service = await self._service(seen.at)
         return await self._make(shifting(traffic, mark, seen, service), mark, seen, service)
-
-    async def retire(self, revision: str, seen: Live) -> Live:
-        """Take our tag off a revision; it stays ready, as a way back."""
-        service = await self._service(seen.at)
-        return await self._make(retiring(revision, service), None, seen, service)
 
     async def close(self) -> None:
         """Let go of the channel."""

@@ -10,8 +10,8 @@ from surefoot.errors import Interfered, Refused, Unavailable
 from tasks.targets.cloud_run.allocation import short_name
 from tasks.targets.cloud_run.calls import Calls
 from tasks.targets.cloud_run.change import Change
-from tasks.targets.cloud_run.patience import Patience
 from tasks.targets.cloud_run.reading import failure, is_failed, last_writer
+from tasks.targets.patience import Patience
 
 # Inside an operation too these say "not now": nothing can be concluded from them about the release.
 _NOT_NOW = {code.value[0] for code in (StatusCode.UNAVAILABLE, StatusCode.RESOURCE_EXHAUSTED, StatusCode.ABORTED)}

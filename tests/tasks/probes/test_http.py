@@ -17,13 +17,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from surefoot.check import Expectation, Request
+from surefoot.release import Address
 from tasks.probes.http import Exchange, ask, connections, visitor
 
 
 async def asked(url: str, request: Request, timeout_s: float = 5.0) -> Exchange:
     lines = connections(limit=1, keep_alive=False)
     try:
-        async with visitor(lines, url) as who:
+        async with visitor(lines, Address(url)) as who:
             return await ask(who, url, request, request, timeout_s)
     finally:
         await lines.close()
@@ -262,7 +263,7 @@ def test_what_the_system_says_becomes_words_and_blames_the_right_side(code, word
 
         lines = aiohttp.TCPConnector(socket_factory=no_socket)
         try:
-            async with visitor(lines, "http://127.0.0.1:1") as who:
+            async with visitor(lines, Address("http://127.0.0.1:1")) as who:
                 return await ask(who, "http://127.0.0.1:1", expecting(), expecting(), 5.0)
         finally:
             await lines.close()

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from surefoot.answer import Answer
 from surefoot.check import Check, Request
+from surefoot.release import Address
 from tasks.probes.http import connections, visitor
 from tasks.probes.journey import found, walk
 
@@ -14,7 +15,7 @@ from tasks.probes.journey import found, walk
 async def walked(check: Check, url: str):
     lines = connections(limit=1, keep_alive=True)
     try:
-        async with visitor(lines, url) as who:
+        async with visitor(lines, Address(url)) as who:
             return [seen async for seen in walk(check, url, who)]
     finally:
         await lines.close()

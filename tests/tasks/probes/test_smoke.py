@@ -7,6 +7,7 @@ from aiohttp import web
 
 from surefoot.answer import Answer
 from surefoot.check import Check, Request, smoke_verdict
+from surefoot.release import Address
 from surefoot.verdict import Outcome
 from tasks.probes import look_at, revision_in, smoke
 from tasks.probes.http import connections
@@ -29,7 +30,7 @@ def test_smoke_says_of_every_check_in_order_what_was_seen(serving):
 
     async def story():
         async with serving({"/": fine, "/cart/items": failing, "/orders": fine}) as url:
-            return await smoke(checks, url)
+            return await smoke(checks, Address(url))
 
     results = asyncio.run(story())
 
@@ -47,8 +48,8 @@ def test_smoke_says_of_every_check_in_order_what_was_seen(serving):
 def test_a_service_that_is_down_is_bad_but_a_name_nobody_knows_is_not_its_fault(unused_port):
     check = Check("home", (Request("/"),))
 
-    (down,) = asyncio.run(smoke([check], f"http://127.0.0.1:{unused_port}"))
-    (lost,) = asyncio.run(smoke([check], "http://shop.invalid"))
+    (down,) = asyncio.run(smoke([check], Address(f"http://127.0.0.1:{unused_port}")))
+    (lost,) = asyncio.run(smoke([check], Address("http://shop.invalid")))
 
     assert (down.problem, down.looked, down.status) == ("home: GET /: connection refused", True, None)
     assert (lost.problem, lost.looked) == ("home: GET /: no such name: shop.invalid", False)
@@ -57,7 +58,7 @@ def test_a_service_that_is_down_is_bad_but_a_name_nobody_knows_is_not_its_fault(
 
 
 def test_no_checks_is_nothing_seen():
-    assert asyncio.run(smoke([], "http://127.0.0.1:1")) == ()
+    assert asyncio.run(smoke([], Address("http://127.0.0.1:1"))) == ()
 
 
 def test_only_a_few_checks_are_made_at_a_time(serving):
@@ -72,7 +73,7 @@ def test_only_a_few_checks_are_made_at_a_time(serving):
 
     async def story():
         async with serving({"/": count}) as url:
-            return await smoke([Check(f"{number}", (Request("/"),)) for number in range(12)], url)
+            return await smoke([Check(f"{number}", (Request("/"),)) for number in range(12)], Address(url))
 
     assert all(result.good for result in asyncio.run(story()))
     assert 2 <= most <= 4
@@ -88,10 +89,10 @@ def test_each_request_has_a_fresh_connection_unless_lines_are_given(serving):
 
         async with serving({"/": note}) as url:
             check = Check("twice", (Request("/"), Request("/")))
-            await look_at(check, url)
+            await look_at(check, Address(url))
             lines = connections(limit=1, keep_alive=True)
-            await look_at(check, url, lines)
-            await look_at(check, url, lines)
+            await look_at(check, Address(url), lines)
+            await look_at(check, Address(url), lines)
             await lines.close()
         return ports
 

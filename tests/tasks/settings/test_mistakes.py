@@ -25,7 +25,7 @@ ONE = [
     ("steps:", "step:", "9:7 @.rollout.step", "unknown; did you mean steps?"),
     ("rollout:", "rolout:", "8:5 @.rolout", "unknown; did you mean rollout?"),
     ("kind: cloud_run", "kind: cloudrun", "7:20 @.target.kind", "did you mean cloud_run?"),
-    ("kind: cloud_run", "kind: heroku", "7:20 @.target.kind", "expected cloud_run"),
+    ("kind: cloud_run", "kind: heroku", "7:20 @.target.kind", "expected one of cloud_run, ecs"),
     ("kind: cloud_run, ", "", "7:5 @.target.kind", "missing: which platform"),
     ("project: acme", "projekt: acme", "7:31 @.target.projekt", "did you mean project?"),
     ("region: europe", "region: Europe", "7:59 @.target.region", "an example: europe-west1"),

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from surefoot.errors import Refused, Unavailable
+from surefoot.release import Address
 from surefoot.rollout import Mark
 from surefoot.traffic import Traffic
 from tasks.targets.cloud_run.allocation import LATEST, Allocation, tag_of
@@ -179,7 +180,7 @@ async def test_a_tag_that_somebody_gave_stable_is_its_preview(world):
     async with world.target() as target:
         live = await target.live()
 
-    assert live.revisions[world.stable].preview == world.told().traffic_statuses[0].uri != ""
+    assert live.revisions[world.stable].preview == Address(world.told().traffic_statuses[0].uri)
 
 
 @pytest.mark.anyio

@@ -267,38 +267,6 @@ async def test_the_highest_fence_outlives_its_rollout(world):
             await target.shift(before.traffic.toward(canary, 10), late, live)
 
 
-async def test_a_retired_revision_has_no_preview_and_stays_a_way_back(world):
-    async with world.target() as target:
-        canary, before, live = await staged(target, world)
-        live = await target.retire(canary, live)
-        gone = live.revisions[canary]
-        live = await target.shift(before.traffic.toward(canary, 100), None, live)
-
-    assert gone.ready
-    assert gone.preview is None
-    assert live.traffic == Traffic.all_on(canary)
-
-
-async def test_retiring_twice_writes_once(world):
-    async with world.target() as target:
-        canary, _, live = await staged(target, world)
-        live = await target.retire(canary, live)
-        written = world.writes()
-        await target.retire(canary, live)
-
-    assert world.writes() == written
-
-
-async def test_a_retired_release_is_staged_again_without_a_second_revision(world):
-    async with world.target() as target:
-        canary, _, live = await staged(target, world)
-        await target.retire(canary, live)
-        _, _, live = await staged(target, world)
-
-    assert await body_of(live.revisions[canary].preview) == canary
-    assert len(world.revisions()) == 2
-
-
 async def test_staging_waits_until_somebody_elses_change_is_over(world):
     release = world.release("1.1.0")
     async with world.target() as target:

@@ -48,10 +48,6 @@ async def shift(target, world, before):
     return await target.shift(Traffic.all_on(canary_of(world)), mark, before)
 
 
-async def retire(target, world, before):
-    return await target.retire(canary_of(world), before)
-
-
 def canary_of(world):
     return world.release("1.1.0").revision_name(world.service)
 
@@ -60,7 +56,7 @@ async def ready_for(verb, make_world, **settings):
     """Return a new service in the state that a verb begins with, on a platform that answers at once."""
     world = await make_world(poll_every="200ms", **settings)
     world.slow_down(traffic_lag_s=0)
-    if verb in (shift, retire):
+    if verb is shift:
         async with world.target() as target:
             await stage(target, world, await target.live())
     return world
@@ -73,7 +69,6 @@ def is_done(verb, world, seen):
     done = {
         look: lambda: True,
         stage: lambda: bool(seen.revisions[canary].preview),
-        retire: lambda: seen.revisions[canary].preview is None,
     }
     return seen.traffic == Traffic.all_on(world.stable) and done[verb]()
 
@@ -112,7 +107,7 @@ async def assert_recovers(verb, world):
 
 
 @pytest.mark.parametrize("fault", PASSING)
-@pytest.mark.parametrize("verb", [look, stage, shift, retire])
+@pytest.mark.parametrize("verb", [look, stage, shift])
 async def test_a_fault_that_passes_is_not_felt(make_world, verb, fault):
     async for world, result in each_call(verb, make_world, fault):
         assert isinstance(result, Live), result
@@ -121,7 +116,7 @@ async def test_a_fault_that_passes_is_not_felt(make_world, verb, fault):
 
 
 @pytest.mark.parametrize("fault", ENDING)
-@pytest.mark.parametrize("verb", [look, stage, shift, retire])
+@pytest.mark.parametrize("verb", [look, stage, shift])
 async def test_a_fault_that_ends_it_leaves_a_state_that_the_same_verb_finishes(make_world, verb, fault):
     async for world, result in each_call(verb, make_world, fault):
         if isinstance(result, Live):
@@ -130,7 +125,7 @@ async def test_a_fault_that_ends_it_leaves_a_state_that_the_same_verb_finishes(m
 
 
 @pytest.mark.parametrize("fault", INSIDE.values(), ids=INSIDE)
-@pytest.mark.parametrize("verb", [stage, shift, retire])
+@pytest.mark.parametrize("verb", [stage, shift])
 async def test_an_error_inside_the_operation_is_told_and_nothing_has_changed(make_world, verb, fault):
     world = await ready_for(verb, make_world)
     result, met = await attempt(verb, world, {**fault, "method": "UpdateService"}, 0)
@@ -142,7 +137,7 @@ async def test_an_error_inside_the_operation_is_told_and_nothing_has_changed(mak
     await assert_recovers(verb, world)
 
 
-@pytest.mark.parametrize("verb", [stage, shift, retire])
+@pytest.mark.parametrize("verb", [stage, shift])
 async def test_a_reply_that_is_lost_is_looked_after_and_not_written_again(make_world, verb):
     world = await ready_for(verb, make_world)
     accepted = world.writes()
@@ -151,7 +146,7 @@ async def test_a_reply_that_is_lost_is_looked_after_and_not_written_again(make_w
     assert world.writes() == accepted + 1
 
 
-@pytest.mark.parametrize("verb", [stage, shift, retire])
+@pytest.mark.parametrize("verb", [stage, shift])
 async def test_a_write_that_is_aborted_though_nobody_wrote_is_made_again(make_world, verb):
     world = await ready_for(verb, make_world)
     result, met = await attempt(verb, world, {"method": "UpdateService", "code": "ABORTED"}, 0)
@@ -161,15 +156,14 @@ async def test_a_write_that_is_aborted_though_nobody_wrote_is_made_again(make_wo
     assert is_done(verb, world, result)
 
 
-@pytest.mark.parametrize("verb", [shift, retire])
-async def test_a_read_that_lags_behind_at_any_call_is_not_taken_for_somebodys_write(make_world, verb):
-    async for world, result in each_call(verb, make_world, {"method": "GetService", "stale": True}):
+async def test_a_read_that_lags_behind_at_any_call_is_not_taken_for_somebodys_write(make_world):
+    async for world, result in each_call(shift, make_world, {"method": "GetService", "stale": True}):
         assert isinstance(result, Live), result
-        assert is_done(verb, world, result)
+        assert is_done(shift, world, result)
 
 
 @pytest.mark.parametrize("method", ["GetService", "UpdateService"])
-@pytest.mark.parametrize("verb", [stage, shift, retire])
+@pytest.mark.parametrize("verb", [stage, shift])
 async def test_another_writer_at_any_call_keeps_what_they_wrote(make_world, verb, method):
     met = True
     number = 0
@@ -186,7 +180,7 @@ async def test_another_writer_at_any_call_keeps_what_they_wrote(make_world, verb
     assert 1 < number < 10
 
 
-@pytest.mark.parametrize("verb", [stage, shift, retire])
+@pytest.mark.parametrize("verb", [stage, shift])
 async def test_a_platform_that_stays_away_ends_in_unavailable_and_the_verb_can_be_finished_later(make_world, verb):
     world = await ready_for(verb, make_world, change_within="500ms")
     result, met = await attempt(verb, world, {"method": "UpdateService", "code": "UNAVAILABLE", "times": 500}, 0)

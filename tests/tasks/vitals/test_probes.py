@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from surefoot.check import Check, Expectation, Request
+from surefoot.release import Address
 from tasks.vitals.probes import Probes
 
 HOME = Check("home", (Request("/"),))
@@ -22,7 +23,7 @@ async def fine(_):
 def looked(serving, checks, stable, canary, *, per_second=50.0, seconds=0.4, **more):
     async def story():
         async with serving(stable) as stable_url, serving(canary) as canary_url:
-            return await Probes(checks, per_second, **more).look(stable_url, canary_url, seconds)
+            return await Probes(checks, per_second, **more).look(Address(stable_url), Address(canary_url), seconds)
 
     return asyncio.run(story())
 
@@ -87,7 +88,7 @@ def test_the_next_look_goes_on_where_the_last_one_stopped(serving):
         async with serving({"/{rest}": noting}) as url:
             probes = Probes([Check(name, (Request(f"/{name}"),)) for name in "abc"], 10)
             for _ in range(3):
-                await probes.look(url, url, 0.1)
+                await probes.look(Address(url), Address(url), 0.1)
 
     asyncio.run(story())
 
@@ -187,7 +188,7 @@ def test_latencies_have_three_digits(serving):
 def test_a_canary_that_is_down_beside_a_good_stable_is_bad_not_blind(serving, unused_port):
     async def story():
         async with serving({"/": fine}) as url:
-            return await Probes((HOME,), 50).look(url, f"http://127.0.0.1:{unused_port}", 0.2)
+            return await Probes((HOME,), 50).look(Address(url), Address(f"http://127.0.0.1:{unused_port}"), 0.2)
 
     look = asyncio.run(story())
 
@@ -198,7 +199,7 @@ def test_a_canary_that_is_down_beside_a_good_stable_is_bad_not_blind(serving, un
 
 def test_when_neither_side_answers_nobody_is_blamed(unused_port):
     url = f"http://127.0.0.1:{unused_port}"
-    look = asyncio.run(Probes((HOME,), 50).look(url, url, 0.2))
+    look = asyncio.run(Probes((HOME,), 50).look(Address(url), Address(url), 0.2))
 
     assert look.stable.blind == look.canary.blind == "neither side answered: connection refused (20 of 20)"
     assert look.stable.requests == look.canary.requests == 0
@@ -207,7 +208,7 @@ def test_when_neither_side_answers_nobody_is_blamed(unused_port):
 def test_a_side_that_we_cannot_ask_is_not_blamed_for_it(serving):
     async def story():
         async with serving({"/": fine}) as url:
-            return await Probes((HOME,), 50).look(url, "http://shop.invalid", 0.2)
+            return await Probes((HOME,), 50).look(Address(url), Address("http://shop.invalid"), 0.2)
 
     look = asyncio.run(story())
 
@@ -219,7 +220,7 @@ def test_a_side_that_we_cannot_ask_is_not_blamed_for_it(serving):
 def test_a_machine_too_busy_to_send_in_time_says_so_instead_of_blaming_the_service(serving):
     async def story():
         async with serving({"/": fine}) as url:
-            look = asyncio.ensure_future(Probes((HOME,), 50).look(url, url, 0.4))
+            look = asyncio.ensure_future(Probes((HOME,), 50).look(Address(url), Address(url), 0.4))
             await asyncio.sleep(0.02)
             time.sleep(0.5)  # noqa: ASYNC251 (the loop is to be held up)
             return await look
@@ -231,7 +232,7 @@ def test_a_machine_too_busy_to_send_in_time_says_so_instead_of_blaming_the_servi
 
 
 def test_checks_that_may_not_be_repeated_leave_nothing_to_look_with():
-    look = asyncio.run(Probes((BUY,), 10).look("http://127.0.0.1:1", "http://127.0.0.1:1", 60))
+    look = asyncio.run(Probes((BUY,), 10).look(Address("http://127.0.0.1:1"), Address("http://127.0.0.1:1"), 60))
 
     assert "no check may be repeated" in look.stable.blind == look.canary.blind
 
@@ -251,7 +252,7 @@ def test_a_look_is_called_off_at_once_and_leaves_nothing_behind(serving):
 
     async def story():
         async with serving({"/": hang}) as url:
-            look = asyncio.ensure_future(Probes((HOME,), 50).look(url, url, 30))
+            look = asyncio.ensure_future(Probes((HOME,), 50).look(Address(url), Address(url), 30))
             await asyncio.sleep(0.1)
             meanwhile, started = len(ours()), time.perf_counter()
             look.cancel()

@@ -4,11 +4,26 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from surefoot.units import parse_duration
 
 # The first looks follow quickly, since most changes are true within a moment.
 _QUICKER = 10
 # What a call may still take when patience has just run out: the last look is often the one that tells.
 _LAST_CALL_S = 1.0
+
+
+def _some_time(text: str) -> str:
+    if parse_duration(text) <= 0:
+        raise ValueError(f"{text!r} is no time at all; write 5m or 90s")
+    return text
+
+
+# A length of time in a target's settings.
+Duration = Annotated[str, AfterValidator(_some_time)]
 
 
 @dataclass(frozen=True, slots=True)

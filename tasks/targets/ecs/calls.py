@@ -1,0 +1,289 @@
+"""Calls of AWS's APIs: each in a thread, with a deadline; reads tried again, every error in Surefoot's words."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import stamina
+from botocore import exceptions as aws_errors
+from botocore.config import Config
+
+from surefoot.errors import Refused, Unavailable
+from tasks.targets.ecs import Settings
+from tasks.targets.ecs.features import refuse_old_sdk
+
+_READ_S = 10.0
+_WRITE_S = 30.0
+_CONNECT_S = 5.0
+_PATIENCE_S = 30.0
+# ECS asks for no pause; a throttled account gets its next token within a second or two.
+_THROTTLED_S = 1.0
+_PAGE = 100
+# Not "no" but "not now": nothing can be concluded from these about what the service does.
+_THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
+_NOT_NOW = ("ServerException", "InternalFailure", "InternalServerError", "ServiceUnavailable", "RequestTimeout")
+_HINTS = {
+    "AccessDeniedException": "grant it: infra/aws/permissions.json lists all that is needed",
+    "AccessDenied": "grant it: infra/aws/permissions.json lists all that is needed",
+    "ClusterNotFoundException": "look for it: aws ecs list-clusters",
+    "ServiceNotFoundException": "look for it: aws ecs list-services --cluster CLUSTER",
+    "ExpiredTokenException": "log in: aws sso login",
+    "UnrecognizedClientException": "log in: aws sso login",
+    "InvalidClientTokenId": "log in: aws sso login",
+}
+# These name a pause or a deployment at work; when that is over, AWS finds the parameter invalid.
+_ABOUT_ONE_PAUSE = ("ContinueServiceDeployment", "StopServiceDeployment")
+_RAW = "Raw"
+
+stamina.instrumentation.set_on_retry_hooks([])
+
+
+class Conflict(Refused):
+    """What the write was about is over already: somebody else, or time, was quicker."""
+
+
+class Calls:
+    """The calls we make, over clients that live as long as this does."""
+
+    def __init__(self, settings: Settings, on_call: Callable[[str], None] | None = None) -> None:
+        self._settings = settings
+        self._on_call = on_call or (lambda _: None)
+        with translated(f"connect to ECS for {settings.service}"):
+            self._ecs = _client(settings, "ecs")
+            self._elb = _client(settings, "elbv2")
+        refuse_old_sdk(self._ecs.meta.service_model)
+        events = self._ecs.meta.events
+        events.register("before-parse.ecs.DescribeTaskDefinition", _keep_raw)
+        events.register("provide-client-params.ecs.RegisterTaskDefinition", _take_raw)
+        events.register("before-call.ecs.RegisterTaskDefinition", _send_raw)
+
+    async def service(self, patience_s: float = _PATIENCE_S) -> dict[str, Any]:
+        """Return the service with its tags; Refused where it does not exist."""
+        about = {"cluster": self._settings.cluster, "services": [self._settings.service], "include": ["TAGS"]}
+        answer = await self._read("DescribeServices", about, patience_s)
+        if not answer["services"]:
+            reason = "; ".join(str(failure.get("reason", "")) for failure in answer.get("failures", ()))
+            raise Refused(
+                f"{self._settings.service} is not in {self._settings.cluster} ({reason or 'not found'}); "
+                f"{_HINTS['ServiceNotFoundException'].replace('CLUSTER', self._settings.cluster)}"
+            )
+        return dict(answer["services"][0])
+
+    async def deployments(self, number: int, patience_s: float = _PATIENCE_S) -> list[dict[str, Any]]:
+        """Return the newest deployments, the newest first."""
+        about = {"cluster": self._settings.cluster, "service": self._settings.service, "maxResults": _PAGE}
+        listed = (await self._read("ListServiceDeployments", about, patience_s))["serviceDeployments"]
+        newest = sorted(listed, key=lambda one: one["createdAt"], reverse=True)[:number]
+        if not newest:
+            return []
+        arns = [one["serviceDeploymentArn"] for one in newest]
+        answer = await self._read("DescribeServiceDeployments", {"serviceDeploymentArns": arns}, patience_s)
+        return sorted(answer["serviceDeployments"], key=lambda one: one["createdAt"], reverse=True)
+
+    async def revisions(self, arns: list[str], patience_s: float = _PATIENCE_S) -> list[dict[str, Any]]:
+        """Return service revisions by their names, at most 20."""
+        answer = await self._read("DescribeServiceRevisions", {"serviceRevisionArns": arns}, patience_s)
+        return list(answer["serviceRevisions"])
+
+    async def definition(self, name: str, patience_s: float = _PATIENCE_S) -> dict[str, Any]:
+        """Return a task definition as AWS wrote it, with fields that the SDK does not know; tags under `tags`."""
+        answer = await self._read("DescribeTaskDefinition", {"taskDefinition": name, "include": ["TAGS"]}, patience_s)
+        raw: dict[str, Any] = answer[_RAW]
+        return {**raw["taskDefinition"], "tags": raw.get("tags", [])}
+
+    async def newest_definitions(self, family: str, number: int) -> list[str]:
+        """Return the names of a family's newest task definitions."""
+        about = {"familyPrefix": family, "sort": "DESC", "maxResults": number}
+        return list((await self._read("ListTaskDefinitions", about))["taskDefinitionArns"])
+
+    async def stopped_tasks(self) -> list[dict[str, Any]]:
+        """Return the service's tasks that stopped lately."""
+        cluster = self._settings.cluster
+        about = {"cluster": cluster, "serviceName": self._settings.service, "desiredStatus": "STOPPED"}
+        arns = (await self._read("ListTasks", about))["taskArns"]
+        if not arns:
+            return []
+        return list((await self._read("DescribeTasks", {"cluster": cluster, "tasks": arns[:_PAGE]}))["tasks"])
+
+    async def rules(self, listener: str, patience_s: float = _PATIENCE_S) -> list[dict[str, Any]]:
+        """Return the rules of a listener."""
+        return list((await self._read("DescribeRules", {"ListenerArn": listener}, patience_s))["Rules"])
+
+    async def listener(self, arn: str) -> dict[str, Any]:
+        """Return a listener with the DNS name of its load balancer under `DNSName`."""
+        listener = (await self._read("DescribeListeners", {"ListenerArns": [arn]}))["Listeners"][0]
+        about = {"LoadBalancerArns": [listener["LoadBalancerArn"]]}
+        balancer = (await self._read("DescribeLoadBalancers", about))["LoadBalancers"][0]
+        return {**listener, "DNSName": balancer["DNSName"]}
+
+    async def health(self, group: str) -> list[dict[str, Any]]:
+        """Return how each target of a group is."""
+        return list((await self._read("DescribeTargetHealth", {"TargetGroupArn": group}))["TargetHealthDescriptions"])
+
+    async def register(self, definition: dict[str, Any]) -> None:
+        """Register a task definition, sent as it is."""
+        least = {"family": definition["family"], "containerDefinitions": []}
+        await self._write("RegisterTaskDefinition", {**least, _RAW: definition}, definition["family"])
+
+    async def update(self, definition: str, configuration: dict[str, Any]) -> None:
+        """Begin a deployment of a task definition."""
+        where = {"cluster": self._settings.cluster, "service": self._settings.service}
+        told = {**where, "taskDefinition": definition, "deploymentConfiguration": configuration}
+        await self._write("UpdateService", told, f"{self._settings.service} to {definition.rpartition('/')[2]}")
+
+    async def go_on(self, deployment: str, hook: str, *, back: bool = False) -> None:
+        """Answer a pause: on to the next, or back."""
+        action = "ROLLBACK" if back else "CONTINUE"
+        told = {"serviceDeploymentArn": deployment, "hookId": hook, "action": action}
+        await self._write("ContinueServiceDeployment", told, f"{_short(deployment)} {action}")
+
+    async def stop(self, deployment: str) -> None:
+        """Put a deployment back, wherever it is."""
+        told = {"serviceDeploymentArn": deployment, "stopType": "ROLLBACK"}
+        await self._write("StopServiceDeployment", told, f"{_short(deployment)} ROLLBACK")
+
+    async def tag(self, arn: str, tags: dict[str, str]) -> None:
+        """Write tags onto the service."""
+        written = [{"key": key, "value": value} for key, value in tags.items()]
+        await self._write("TagResource", {"resourceArn": arn, "tags": written}, self._settings.service)
+
+    async def untag(self, arn: str, keys: list[str]) -> None:
+        """Take tags off the service."""
+        await self._write("UntagResource", {"resourceArn": arn, "tagKeys": keys}, self._settings.service)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        self._ecs.close()
+        self._elb.close()
+
+    async def _read(self, operation: str, about: dict[str, Any], patience_s: float = _PATIENCE_S) -> dict[str, Any]:
+        what, every_s = f"{operation} {self._settings.service}", self._settings.poll_every_s
+        waits = {"wait_initial": every_s / 10, "wait_max": every_s * 5, "wait_jitter": every_s / 5}
+        async for attempt in stamina.retry_context(_come_back, attempts=None, timeout=patience_s, **waits):
+            with attempt:
+                self._on_call(what)
+                with translated(what):
+                    return await asyncio.to_thread(self._call, operation, about)
+        raise AssertionError  # the last attempt raises its own error
+
+    async def _write(self, operation: str, told: dict[str, Any], about: str) -> None:
+        """Make a write once. A cancelled one is waited for: whoever puts it back has to see what it came to."""
+        what = f"{operation} {about}"
+        self._on_call(what)
+        call = asyncio.ensure_future(asyncio.to_thread(self._call, operation, told))
+        try:
+            with translated(what):
+                await asyncio.shield(call)
+        except asyncio.CancelledError:
+            await asyncio.wait({call}, timeout=_WRITE_S + _CONNECT_S)
+            raise
+
+    def _call(self, operation: str, told: dict[str, Any]) -> dict[str, Any]:
+        client = self._elb if operation in _ELB else self._ecs
+        answer: dict[str, Any] = getattr(client, _METHODS[operation])(**told)
+        return answer
+
+
+_ELB = ("DescribeRules", "DescribeListeners", "DescribeLoadBalancers", "DescribeTargetHealth")
+_METHODS = {
+    "ContinueServiceDeployment": "continue_service_deployment",
+    "DescribeListeners": "describe_listeners",
+    "DescribeLoadBalancers": "describe_load_balancers",
+    "DescribeRules": "describe_rules",
+    "DescribeServiceDeployments": "describe_service_deployments",
+    "DescribeServiceRevisions": "describe_service_revisions",
+    "DescribeServices": "describe_services",
+    "DescribeTargetHealth": "describe_target_health",
+    "DescribeTaskDefinition": "describe_task_definition",
+    "DescribeTasks": "describe_tasks",
+    "ListServiceDeployments": "list_service_deployments",
+    "ListTaskDefinitions": "list_task_definitions",
+    "ListTasks": "list_tasks",
+    "RegisterTaskDefinition": "register_task_definition",
+    "StopServiceDeployment": "stop_service_deployment",
+    "TagResource": "tag_resource",
+    "UntagResource": "untag_resource",
+    "UpdateService": "update_service",
+}
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Turn the SDK's errors into ours: Unavailable, Conflict, Interfered or Refused."""
+    try:
+        yield
+    except aws_errors.ClientError as problem:
+        raise _refusal(what, problem) from problem
+    except (aws_errors.NoCredentialsError, aws_errors.PartialCredentialsError, aws_errors.TokenRetrievalError) as none:
+        raise Refused(f"{what}: no usable AWS credentials ({none}); log in: aws sso login") from none
+    except (aws_errors.HTTPClientError, aws_errors.ConnectionError) as problem:
+        raise Unavailable(f"{what}: {_unreached(problem)}") from problem
+    except aws_errors.BotoCoreError as problem:
+        raise Refused(f"{what}: {problem}") from problem
+
+
+def _refusal(what: str, problem: aws_errors.ClientError) -> Unavailable | Refused:
+    error, status = problem.response.get("Error", {}), problem.response.get("ResponseMetadata", {})
+    code = str(error.get("Code", "no code"))
+    words = f"{what}: {code} {error.get('Message', '')}".strip()
+    if code in _THROTTLED:
+        return Unavailable(words, _THROTTLED_S)
+    if code in _NOT_NOW or int(status.get("HTTPStatusCode", 400)) >= 500:
+        return Unavailable(words)
+    if code == "ConflictException" or (code == "InvalidParameterException" and what.startswith(_ABOUT_ONE_PAUSE)):
+        return Conflict(words)
+    hint = _HINTS.get(code, "")
+    return Refused(f"{words}{hint and '; '}{hint}")
+
+
+def _unreached(problem: Exception) -> str:
+    if isinstance(problem, aws_errors.ReadTimeoutError):
+        return "no answer in time"
+    if isinstance(problem, aws_errors.ConnectionClosedError):
+        return "the connection was closed without an answer"
+    return "out of reach"
+
+
+def _client(settings: Settings, service: str) -> Any:
+    config = Config(
+        retries={"total_max_attempts": 1, "mode": "standard"},  # what is tried again is decided here
+        connect_timeout=min(_CONNECT_S, settings.change_within_s),
+        read_timeout=min(_WRITE_S, settings.change_within_s),
+        user_agent_extra="surefoot",
+        proxies={} if settings.endpoint.startswith("http://") else None,
+    )
+    # A rehearsal takes whatever comes: nothing of the account's own is sent to it.
+    rehearsed = {"aws_access_key_id": "surefoot", "aws_secret_access_key": "rehearsal"}
+    own = rehearsed if settings.endpoint.startswith("http://") else {}
+    return boto3.session.Session().client(
+        service, region_name=settings.region, endpoint_url=settings.endpoint or None, config=config, **own
+    )
+
+
+def _keep_raw(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    """Keep an answer as it came: the SDK's parser drops what it does not know."""
+    if response_dict["status_code"] < 300:
+        customized_response_dict[_RAW] = json.loads(response_dict["body"])
+
+
+def _take_raw(params: dict[str, Any], context: dict[str, Any], **_: Any) -> dict[str, Any]:
+    context[_RAW] = params[_RAW]
+    return {key: value for key, value in params.items() if key != _RAW}
+
+
+def _send_raw(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    """Send what was given in place of what the SDK would have made of it."""
+    params["body"] = json.dumps(context[_RAW]).encode()
+
+
+def _short(arn: str) -> str:
+    return arn.rpartition("/")[2]
+
+
+def _come_back(problem: Exception) -> bool | float:
+    if not isinstance(problem, Unavailable):
+        return False
+    return True if problem.retry_after_s is None else problem.retry_after_s

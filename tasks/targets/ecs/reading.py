@@ -1,0 +1,60 @@
+"""What was seen of ECS, in our words."""
+
+from surefoot.release import Address, Revision
+from surefoot.target import Live
+from tasks.targets.ecs import Settings
+from tasks.targets.ecs.state import Part, State
+
+
+def read_live(state: State, settings: Settings) -> Live:
+    """Return what is observed; Refused where the load balancer sends users where nothing of the service is."""
+    traffic = state.traffic
+    url = settings.url or (state.balance.url if state.balance else "")
+    revisions = {part.name: _past(part) for part in state.past}
+    revisions |= {part.name: _serving(state, part, settings, url) for part in state.serving}
+    newest = state.deployments[0] if state.deployments else None
+    if newest is not None and newest.target.name not in revisions:
+        gone = newest.target
+        revisions[gone.name] = Revision(gone.name, gone.image, ready=False, reason=newest.reason)
+    return Live(
+        url=url,
+        traffic=traffic,
+        revisions=revisions,
+        version=state.version,
+        settled=state.settled,
+        mark=state.mark,
+        at=newest.at if newest else None,
+        undone=state.undone,
+        previews=state.balance is not None,
+    )
+
+
+def _past(part: Part) -> Revision:
+    """A revision that has served well: its tasks are gone, its definition is there; going back starts it again."""
+    return Revision(part.name, part.image, ready=True)
+
+
+def _serving(state: State, part: Part, settings: Settings, url: str) -> Revision:
+    at_work = state.underway
+    coming = at_work is not None and at_work.target == part
+    up = not coming or bool(at_work and at_work.hook) or bool(state.traffic.percent(part.name))
+    reason = "" if up else f"not ready yet: {at_work.raw.get('lifecycleStage', 'starting') if at_work else 'starting'}"
+    return Revision(part.name, part.image, up, _preview(state, part, settings, url) if up else None, reason)
+
+
+def _preview(state: State, part: Part, settings: Settings, url: str) -> Address | None:
+    """Return what leads to a revision alone: the file's word, a rule of its group's own, the test rule.
+
+    What serves most users is reached by the public address as well, as long as nothing leads to it alone.
+    """
+    balance, at_work = state.balance, state.underway
+    if balance is None:
+        return None
+    coming = at_work is not None and at_work.target == part
+    if coming and (told := settings.previewed(url)):
+        return told
+    if part.group in balance.pinned:
+        return balance.pinned[part.group]
+    if coming:
+        return balance.test if balance.test_group == part.group else None
+    return Address(url) if state.traffic.percent(part.name) else None

@@ -1,0 +1,37 @@
+"""The release's task definition, registered once however often it is asked for."""
+
+import asyncio
+
+from surefoot.errors import Refused, Unavailable
+from surefoot.release import Release
+from tasks.targets.ecs import Settings
+from tasks.targets.ecs.calls import Calls
+from tasks.targets.ecs.definition import entrance, name_of, released
+from tasks.targets.ecs.reader import Reader
+from tasks.targets.patience import Patience
+
+
+async def registered(
+    settings: Settings, calls: Calls, reader: Reader, live: str, release: Release, name: str, patience: Patience
+) -> str:
+    """Return the full name of the release's task definition; made from the `live` one where it is not there yet."""
+    definition = await reader.definition(live)
+    wanted = released(definition, release, name, settings.container)
+    for wait_s in patience.waits():
+        if found := await _found(settings, reader, definition["family"], release, name):
+            return found
+        try:
+            await calls.register(wanted)
+        except Unavailable as problem:
+            await asyncio.sleep(problem.retry_after_s or wait_s)
+    raise Unavailable(f"the task definition of {name} was not seen in time; look: aws ecs list-task-definitions")
+
+
+async def _found(settings: Settings, reader: Reader, family: str, release: Release, name: str) -> str:
+    for definition in await reader.newest_definitions(family):
+        if name_of(definition) == name:
+            image = entrance(definition, settings.container).get("image")
+            if image != str(release.image):
+                raise Refused(f"{name} is registered, with another image: {image}, expected {release.image}")
+            return str(definition["taskDefinitionArn"])
+    return ""

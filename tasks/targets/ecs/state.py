@@ -1,0 +1,240 @@
+"""What ECS and the load balancer said at one moment, and what follows from it. No I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from surefoot.errors import Refused
+from surefoot.release import Address
+from surefoot.rollout import Mark
+from surefoot.traffic import Traffic
+from tasks.targets.ecs.climb import percents
+from tasks.targets.ecs.definition import short
+from tasks.targets.ecs.marks import read_mark, tags_of
+
+_OVER = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
+_GOING_BACK = ("ROLLBACK", "STOP")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A service revision: our name for it, its task definition and image, and the target group its tasks are in."""
+
+    arn: str
+    name: str
+    definition: str
+    image: str
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One of ECS's deployments, with its revisions by our names; strings of AWS's that nobody knows are carried."""
+
+    raw: Mapping[str, Any]
+    target: Part
+    sources: tuple[Part, ...]
+
+    @property
+    def arn(self) -> str:
+        """Return its full name."""
+        return str(self.raw["serviceDeploymentArn"])
+
+    @property
+    def status(self) -> str:
+        """Return its status in AWS's word."""
+        return str(self.raw.get("status", "UNKNOWN"))
+
+    @property
+    def over(self) -> bool:
+        """Return whether nothing more will happen in it."""
+        return self.status in _OVER
+
+    @property
+    def going_back(self) -> bool:
+        """Return whether it goes, or went, back to what was before it."""
+        return self.status.startswith(_GOING_BACK)
+
+    @property
+    def hook(self) -> str:
+        """Return the id of the pause that waits for a word, "" where none does."""
+        if self.over or self.going_back:
+            return ""
+        waiting = (hook for hook in self.raw.get("lifecycleHookDetails") or () if hook.get("targetType") == "PAUSE")
+        return next((str(hook["hookId"]) for hook in waiting if hook.get("status") == "AWAITING_ACTION"), "")
+
+    @property
+    def reason(self) -> str:
+        """Return why AWS says it ended as it did."""
+        alarms = ", ".join((self.raw.get("alarms") or {}).get("triggeredAlarmNames") or ())
+        rollback = str((self.raw.get("rollback") or {}).get("reason") or "")
+        said = rollback or str(self.raw.get("statusReason") or "") or f"status {self.status}"
+        return f"{said} (alarm {alarms})" if alarms and alarms not in said else said
+
+    @property
+    def created_at(self) -> datetime:
+        """Return when it began."""
+        at: datetime = self.raw["createdAt"]
+        return at
+
+    @property
+    def at(self) -> datetime:
+        """Return when it last changed."""
+        at: datetime = self.raw.get("updatedAt") or self.raw.get("finishedAt") or self.created_at
+        return at
+
+    @property
+    def stops(self) -> tuple[int, ...]:
+        """Return the percents that it stops at."""
+        return percents(self.raw.get("deploymentConfiguration") or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What the load balancer does with users: weight by target group, and what leads to a group alone."""
+
+    url: str
+    weights: Mapping[str, int]
+    test_group: str
+    test: Address | None
+    pinned: Mapping[str, Address]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A service at one moment. `deployments` are the newest, newest first; `current` serve; `past` served well once."""
+
+    service: Mapping[str, Any]
+    deployments: tuple[Deployment, ...]
+    current: tuple[Part, ...]
+    past: tuple[Part, ...]
+    balance: Balance | None
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Return the service's tags."""
+        return tags_of(self.service)
+
+    @property
+    def mark(self) -> Mark | None:
+        """Return the rollout's own state, as the service's tags carry it."""
+        return read_mark(self.tags)
+
+    @property
+    def underway(self) -> Deployment | None:
+        """Return the deployment at work."""
+        return next((one for one in self.deployments if not one.over), None)
+
+    @property
+    def name(self) -> str:
+        """Return the service's name."""
+        return str(self.service["serviceName"])
+
+    @property
+    def serving(self) -> tuple[Part, ...]:
+        """Return the revisions whose tasks may get users."""
+        at_work = self.underway
+        if at_work is None:
+            return self.current
+        return (*(at_work.sources or self.current), at_work.target)
+
+    @property
+    def before(self) -> Traffic | None:
+        """Return what the deployment at work goes back to, None where that is not one revision."""
+        names = {part.name for part in self.underway.sources} if self.underway else set()
+        return Traffic.all_on(names.pop()) if len(names) == 1 else None
+
+    @property
+    def traffic(self) -> Traffic:
+        """Return who gets how much, as the listener's rule says; without one, all are on what serves."""
+        if self.balance is None:
+            return Traffic.all_on(self._replaced.name)
+        groups = {part.group: part.name for part in self.serving}
+        strange = [group for group, weight in self.balance.weights.items() if weight and group not in groups]
+        if strange:
+            raise Refused(
+                f"the listener sends users of {self.name} to {', '.join(map(_group, strange))}, where no revision of "
+                f"it is; live are {', '.join(sorted(map(_group, groups)))}. Somebody has changed the rule: put it right"
+            )
+        shares: dict[str, int] = {}
+        for group, percent in _whole(self.balance.weights).items():
+            shares[groups[group]] = shares.get(groups[group], 0) + percent
+        return Traffic.of(shares)
+
+    @property
+    def settled(self) -> bool:
+        """Return whether nothing moves: no deployment is at work, or it waits for a word."""
+        return self.underway is None or bool(self.underway.hook)
+
+    @property
+    def undone(self) -> str:
+        """Return why ECS has put the marked rollout back by itself, "" where it has not."""
+        mark, newest = self.mark, self.deployments[0] if self.deployments else None
+        if mark is None or newest is None or newest.target.name != mark.canary or not newest.going_back:
+            return ""
+        return f"ECS has put it back by itself: {newest.reason}"
+
+    @property
+    def stranger(self) -> str:
+        """Return what another is doing where a rollout of ours is marked, "" where nobody is."""
+        mark, at_work = self.mark, self.underway
+        if mark is None or at_work is None or at_work.target.name == mark.canary:
+            return ""
+        return f"a deployment of {short(at_work.target.definition)} is at work, which this rollout did not begin"
+
+    @property
+    def stamp(self) -> str:
+        """Return what a write of anybody else would change: the deployment, its pause, the definition, the weights."""
+        return f"{self.calm_stamp}; weights: {_weights(self.balance)}"
+
+    @property
+    def calm_stamp(self) -> str:
+        """Return the stamp without the weights."""
+        newest = self.deployments[0] if self.deployments else None
+        pause = f", paused at {newest.raw.get('lifecycleStage')} ({newest.hook})" if newest and newest.hook else ""
+        told = f"{short(newest.arn)} of {short(newest.target.definition)}, {newest.status}{pause}" if newest else "none"
+        return f"deployment: {told}; task definition: {short(str(self.service.get('taskDefinition', '')))}"
+
+    @property
+    def version(self) -> str:
+        """Return the stamp with the rollout's mark."""
+        marked = {key: value for key, value in self.tags.items() if key.startswith("surefoot:")}
+        return f"{self.stamp}; mark: {' '.join(f'{key}={marked[key]}' for key in sorted(marked)) or 'none'}"
+
+    @property
+    def _replaced(self) -> Part:
+        """Return what serves until a rolling update is over."""
+        at_work = self.underway
+        parts = at_work.sources if at_work and at_work.sources else self.current
+        if not parts:
+            raise Refused(f"{self.name} has nothing that serves, so there would be no way back; deploy a first by hand")
+        return parts[0]
+
+    def part(self, name: str) -> Part | None:
+        """Return a revision by our name: one that serves, or that has served well."""
+        return next((part for part in (*self.serving, *self.past) if part.name == name), None)
+
+
+def _whole(weights: Mapping[str, int]) -> dict[str, int]:
+    """Return weights as whole percents (largest remainder); who has any keeps at least one."""
+    total = sum(weights.values())
+    if not total:
+        raise Refused("the listener's rule gives nobody any weight, so nobody is served; put it right")
+    exact = {group: weight * 100 / total for group, weight in weights.items() if weight}
+    shares = {group: max(1, int(share)) for group, share in exact.items()}
+    by_rest = sorted(exact, key=lambda group: (shares[group] - exact[group], group))
+    for number in range(abs(100 - sum(shares.values()))):
+        group = by_rest[number % len(by_rest)] if sum(shares.values()) < 100 else max(shares, key=lambda g: shares[g])
+        shares[group] += 1 if sum(shares.values()) < 100 else -1
+    return shares
+
+
+def _weights(balance: Balance | None) -> str:
+    if balance is None:
+        return "none"
+    return ", ".join(f"{_group(group)}={weight}" for group, weight in sorted(balance.weights.items()))
+
+
+def _group(arn: str) -> str:
+    return arn.rsplit(":targetgroup/", maxsplit=1)[-1].split("/", maxsplit=1)[0]

@@ -1,0 +1,196 @@
+"""ECS as a target: look, say one word to its deployment, look until it is true."""
+
+import asyncio
+from collections.abc import Callable
+
+from surefoot.errors import Interfered, Refused, RolledBack, StageFailed, TargetError, Unavailable
+from surefoot.release import Release
+from surefoot.rollout import Mark
+from surefoot.target import Live
+from surefoot.traffic import Traffic
+from tasks.targets.ecs import Settings, marks
+from tasks.targets.ecs.calls import Calls
+from tasks.targets.ecs.climb import Climb
+from tasks.targets.ecs.failing import failed_starts
+from tasks.targets.ecs.moves import difference, is_about, refuse_strangers
+from tasks.targets.ecs.reader import Reader
+from tasks.targets.ecs.reading import read_live
+from tasks.targets.ecs.registering import registered
+from tasks.targets.ecs.state import State
+from tasks.targets.ecs.writing import Writer
+
+# Weights that changed while the deployment did not are looked at again so often: a read may lag behind.
+_AGAIN = 3
+
+
+class Ecs:
+    """One ECS service.
+
+    ECS guards its writes with nothing like an etag. So each is preceded by a look, a pause is answered by its own id
+    (which AWS takes once), and everything is read back.
+    """
+
+    def __init__(self, settings: Settings, climb: Climb, calls: Calls) -> None:
+        self._settings = settings
+        self._climb = climb
+        self._calls = calls
+        self._reader = Reader(settings, calls)
+        self._writer = Writer(settings, calls, self._reader)
+        self._last: State | None = None
+
+    @classmethod
+    def connect(cls, settings: Settings, climb: Climb, on_call: Callable[[str], None] | None = None) -> "Ecs":
+        """Return the target with clients of its own."""
+        return cls(settings, climb, Calls(settings, on_call))
+
+    async def live(self) -> Live:
+        """Return what is observed now."""
+        return self._live(await self._look())
+
+    async def stage(self, release: Release, mark: Mark, seen: Live) -> Live:
+        """Return once ECS's deployment of the release waits with its preview up, before any user is there.
+
+        Idempotent: one deployment for a rollout of a release, however often this is asked.
+        """
+        name = release.revision_name(self._settings.service)
+        state = await self._look()
+        _refuse_overtaken(state, mark)
+        if state.underway is not None and state.underway.target.name == name:
+            return self._live(await self._staged(name, await self._writer.mark(state, mark)))
+        _refuse_to_begin(state, name, mark, seen)
+        await self._refuse_without_ways(state)
+        live, patience = str(state.service["taskDefinition"]), self._writer.patience()
+        definition = await registered(self._settings, self._calls, self._reader, live, release, name, patience)
+        state = await self._writer.mark(state, mark)
+        if self._settings.rolling:  # its tasks get users as they start, so nothing starts yet
+            return self._live(await self._reader.look())
+        configuration = self._climb.configured(state.service.get("deploymentConfiguration") or {})
+        return self._live(await self._staged(name, await self._writer.update(state, definition, configuration)))
+
+    async def shift(self, traffic: Traffic, mark: Mark | None, seen: Live) -> Live:
+        """Return once the traffic is observed to be so. Also the way back. No mark: the rollout is over."""
+        state = await self._look()
+        _refuse_changed(state, seen, traffic)
+        if mark is not None:
+            _refuse_overtaken(state, mark)
+            state = await self._writer.mark(state, mark)
+            return self._live(await self._writer.move(state, traffic, over=False))
+        if not is_about(state, traffic):  # an operator's word: what is at work ends first
+            if state.before is not None:
+                state = await self._writer.move(state, state.before, over=True)
+            state = await self._writer.unmark(state)
+        return self._live(await self._writer.unmark(await self._writer.move(state, traffic, over=True)))
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._calls.close()
+
+    def _live(self, state: State) -> Live:
+        self._last = state
+        return read_live(state, self._settings)
+
+    async def _look(self) -> State:
+        """Return the service; weights that are other than before, though nothing was deployed, are looked at again."""
+        state = await self._reader.look()
+        for _ in range(_AGAIN):
+            if self._last is None or not _only_weights_changed(self._last, state):
+                break
+            await asyncio.sleep(self._settings.poll_every_s)
+            state = await self._reader.look()
+        return state
+
+    async def _refuse_without_ways(self, state: State) -> None:
+        """Refuse to begin where what users are sent to is not well, or where nothing would lead to the new revision."""
+        balance = state.balance
+        if balance is None:
+            return
+        if not (balance.test or balance.pinned or self._settings.preview):
+            raise Refused(
+                f"nothing would lead to a new revision of {state.name} before its users do; give the service a test "
+                "listener rule, or its target a preview: an address, or a header"
+            )
+        for group, weight in balance.weights.items():
+            if weight and not any(_is_healthy(target) for target in await self._calls.health(group)):
+                raise Refused(
+                    f"no task of {state.name} is healthy in {group.rpartition(':')[2]}, where its users are sent: that "
+                    "is no way back. Look: aws elbv2 describe-target-health"
+                )
+
+    async def _staged(self, name: str, state: State) -> State:
+        """Wait until the deployment waits for a word; where its tasks do not come up, it is put back by us."""
+        patience = self._writer.patience()
+        for wait_s in patience.waits():
+            at_work = state.underway
+            if at_work is None or at_work.target.name != name:
+                raise _never_ready(state, name, _end_of(state, name))
+            if at_work.going_back:
+                raise await self._given_up(state, name, at_work.reason)
+            if at_work.hook and read_live(state, self._settings).revisions[name].preview is not None:
+                return state
+            if not at_work.hook and (why := failed_starts(at_work, await self._calls.stopped_tasks())):
+                raise await self._given_up(state, name, why)
+            await asyncio.sleep(wait_s)
+            state = await self._reader.look(patience.call_s)
+        if state.underway is not None and state.underway.hook:
+            raise Unavailable(f"{name} waits for a word, but the test rule does not lead to it yet; look again")
+        raise await self._given_up(state, name, f"it was not ready within {self._settings.change_within}")
+
+    async def _given_up(self, state: State, name: str, why: str) -> StageFailed:
+        """Put a deployment back that will not come up, and return why."""
+        try:
+            if state.before is not None:
+                state = await self._writer.move(state, state.before, over=True)
+        except TargetError as problem:
+            why = f"{why}, and it could not be put back: {problem}"
+        return _never_ready(state, name, why)
+
+
+def _refuse_overtaken(state: State, mark: Mark) -> None:
+    if mark.fence < marks.fence(state.tags):
+        raise Interfered(
+            f"{mark.rollout} was overtaken: its fence is {mark.fence}, and a newer owner has written here with "
+            f"{marks.fence(state.tags)}; this one has to stop"
+        )
+
+
+def _refuse_to_begin(state: State, name: str, mark: Mark, seen: Live) -> None:
+    newest = state.deployments[0] if state.deployments else None
+    if state.mark and state.mark.rollout == mark.rollout and newest and newest.target.name == name:
+        raise StageFailed(f"{name} failed before, in this very rollout: {newest.reason}. Release it anew")
+    if state.underway is not None:
+        raise Unavailable(f"a change of {state.name} is still on its way; look again when it is over")
+    if state.version != seen.version:
+        raise Interfered(_changed(state, seen))
+
+
+def _refuse_changed(state: State, seen: Live, wanted: Traffic) -> None:
+    """Refuse where somebody wrote since it was seen; what is wanted and stands already is nobody's harm."""
+    if state.stranger:
+        refuse_strangers(state, wanted, frozenset())
+    if state.version != seen.version and seen.settled and state.traffic != wanted:
+        raise RolledBack(state.undone) if state.undone else Interfered(_changed(state, seen))
+
+
+def _only_weights_changed(before: State, now: State) -> bool:
+    return before.calm_stamp == now.calm_stamp and before.stamp != now.stamp
+
+
+def _end_of(state: State, name: str) -> str:
+    newest = state.deployments[0] if state.deployments else None
+    return newest.reason if newest and newest.target.name == name else "another deployment took its place"
+
+
+def _never_ready(state: State, name: str, why: str) -> StageFailed:
+    return StageFailed(f"{name} never became ready: {why}. No user was sent to it: {state.traffic}")
+
+
+def _changed(state: State, seen: Live) -> str:
+    return (
+        f"somebody wrote to {state.name} in the middle of our work: {difference(state.version, seen.version)}; "
+        "look, then begin again"
+    )
+
+
+def _is_healthy(target: dict[str, object]) -> bool:
+    health = target.get("TargetHealth")
+    return isinstance(health, dict) and health.get("State") == "healthy"

@@ -1,0 +1,149 @@
+"""Writes that are made once each: preceded by a look, looked after when the reply is lost, believed when observed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from surefoot.errors import Interfered, Unavailable
+from surefoot.rollout import Mark
+from surefoot.traffic import Traffic
+from tasks.targets.ecs import Settings, marks
+from tasks.targets.ecs.calls import Calls, Conflict
+from tasks.targets.ecs.climb import at_once, rolling
+from tasks.targets.ecs.moves import Back, Begin, Done, Go, Move, next_move, refuse_strangers, steps_of
+from tasks.targets.ecs.reader import Reader
+from tasks.targets.ecs.state import State
+from tasks.targets.patience import Patience
+
+
+class Writer:
+    """What we write to one service."""
+
+    def __init__(self, settings: Settings, calls: Calls, reader: Reader) -> None:
+        self._settings = settings
+        self._calls = calls
+        self._reader = reader
+
+    def patience(self) -> Patience:
+        """Return how long a change that begins now may take."""
+        return Patience.of(self._settings.change_within_s, self._settings.poll_every_s)
+
+    async def mark(self, state: State, mark: Mark) -> State:
+        """Write the rollout's mark where it is not yet, and read it back."""
+        wanted, arn = marks.written(mark, state.tags), str(state.service["serviceArn"])
+        return await self._tag(
+            state, lambda now: wanted.items() <= now.tags.items(), lambda _: self._calls.tag(arn, wanted)
+        )
+
+    async def unmark(self, state: State) -> State:
+        """Take the mark away, all but the fence."""
+        arn = str(state.service["serviceArn"])
+        return await self._tag(
+            state,
+            lambda now: not marks.passing(now.tags),
+            lambda now: self._calls.untag(arn, marks.passing(now.tags)),
+        )
+
+    async def update(self, state: State, definition: str, configuration: dict[str, Any]) -> State:
+        """Begin a deployment of a task definition, and return the state in which it was seen.
+
+        A second UpdateService with the same task definition begins nothing, so a lost reply can do no harm.
+        """
+        known, patience = {one.arn for one in state.deployments}, self.patience()
+        before = state.stamp
+        for wait_s in patience.waits():
+            problem = await _lost(self._calls.update(definition, configuration))
+            state = await self.look_after(problem, patience)
+            new = [one for one in state.deployments if one.arn not in known]
+            if new and new[0].target.definition == definition:
+                return state
+            if new:
+                raise Interfered(_wrote(state, before))
+            await asyncio.sleep((problem and problem.retry_after_s) or wait_s)
+        raise Unavailable(f"the deployment of {definition.rpartition('/')[2]} was not seen to begin in time")
+
+    async def move(self, state: State, wanted: Traffic, *, over: bool) -> State:
+        """Say one word after the other until the traffic is as wanted; each is taken once, whatever its reply."""
+        patience, ours = self.patience(), steps_of(state)
+        said: dict[str, bool] = {}
+        for wait_s in patience.waits():
+            move = next_move(state, wanted, over=over)
+            if isinstance(move, Done):
+                return state
+            problem = await self._say(move, state, said)
+            await asyncio.sleep((problem and problem.retry_after_s) or wait_s)
+            state = await self.look_after(problem, patience)
+            ours |= steps_of(state)
+            refuse_strangers(state, wanted, ours)
+        raise Unavailable("the change was accepted, but was not observed in time; look: aws ecs describe-services")
+
+    async def look_after(self, problem: Unavailable | None, patience: Patience) -> State:
+        """Look at what became of a write, whose reply may be lost."""
+        try:
+            return await self._reader.look(patience.call_s)
+        except Unavailable as blind:
+            if problem is None:
+                raise
+            raise Unavailable(f"{problem}; whether it was made could not be seen ({blind}): look again") from blind
+
+    async def _say(self, move: Move, state: State, said: dict[str, bool]) -> Unavailable | None:
+        """Say a word; return what kept its reply from us."""
+        match move:
+            case Go(deployment) if not said.get(deployment.hook):
+                return await self._go(state, deployment.arn, deployment.hook, said)
+            case Back(deployment):
+                return await self._back(deployment.arn, deployment.hook)
+            case Begin(part):
+                before = state.service.get("deploymentConfiguration") or {}
+                told = rolling(before) if self._settings.rolling else at_once(before)
+                await self.update(state, part.definition, told)
+        return None
+
+    async def _go(self, state: State, deployment: str, hook: str, said: dict[str, bool]) -> Unavailable | None:
+        """Answer a pause once. `said` keeps the pauses that were answered: True where the answer was heard."""
+        asked_before = hook in said
+        said[hook] = False
+        try:
+            problem = await _lost(self._calls.go_on(deployment, hook))
+        except Conflict as over:
+            if asked_before:  # our own first word, whose reply was lost, was heard
+                return None
+            raise Interfered(f"somebody else wrote to {state.name}, a pause was answered: {over}") from over
+        said[hook] = problem is None
+        return problem
+
+    async def _back(self, deployment: str, hook: str) -> Unavailable | None:
+        try:
+            if hook:
+                return await _lost(self._calls.go_on(deployment, hook, back=True))
+            return await _lost(self._calls.stop(deployment))
+        except Conflict:
+            return None  # it moved on between our look and our word: the next look says where it is
+
+    async def _tag(
+        self, state: State, done: Callable[[State], bool], write: Callable[[State], Awaitable[None]]
+    ) -> State:
+        patience = self.patience()
+        for wait_s in patience.waits():
+            if done(state):
+                return state
+            problem = await _lost(write(state))
+            before, state = state, await self.look_after(problem, patience)
+            if not done(state):
+                await asyncio.sleep((problem and problem.retry_after_s) or wait_s)
+            elif state.stamp != before.stamp and before.settled:
+                raise Interfered(_wrote(state, before.stamp))
+        raise Unavailable(f"the tags of {state.name} were not seen in time; look: aws ecs list-tags-for-resource")
+
+
+async def _lost(write: Awaitable[None]) -> Unavailable | None:
+    """Make a write, and return what kept its reply from us."""
+    try:
+        await write
+    except Unavailable as problem:
+        return problem
+    return None
+
+
+def _wrote(state: State, before: str) -> str:
+    return f"somebody wrote to {state.name} in the middle of our work: it was {before}, and is {state.stamp}"
