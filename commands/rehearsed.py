@@ -29,6 +29,7 @@ class Cloud:
     control: str
     slack: str
     slack_page: str
+    aws: str = ""
 
     async def stats(self, service: str) -> dict[str, tuple[int, int]]:
         """Return (requests, failed requests) of users at the public address, by revision, counted at the splitter."""

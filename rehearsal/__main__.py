@@ -49,6 +49,7 @@ async def _serve(asked_for: argparse.Namespace, catalogue: Catalogue, pace: Pace
         catalogue,
         asked_for.state,
         grpc_port=asked_for.grpc_port,
+        aws_port=asked_for.aws_port,
         control_port=asked_for.control_port,
         slack_port=asked_for.slack_port,
         public_ports=dict(asked_for.public),
@@ -81,7 +82,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "rehearsal", description="A Cloud Run and a Slack on this machine, on loopback only."
+        "rehearsal", description="A Cloud Run, an ECS and a Slack on this machine, on loopback only."
     )
     add, usual = parser.add_argument, Pace()
     add("--catalogue", type=Path, default=SAMPLE, help="the images there are (default: the sample shop's)")
@@ -92,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         help="where revisions' logs go (default: %(default)s)",
     )
     add("--grpc-port", type=_port, default=0, help="Cloud Run Admin API (default: any free port, as for all)")
+    add("--aws-port", type=_port, default=0, help="all AWS APIs, for AWS_ENDPOINT_URL")
     add("--control-port", type=_port, default=0, help="faults, journal, statistics, /metrics")
     add("--slack-port", type=_port, default=0, help="Slack stand-in")
     add("--public", type=_fixed_port, action="append", default=[], metavar="SERVICE=PORT", help="a service's address")

@@ -1,10 +1,11 @@
-"""The whole rehearsal in one object: cloud, control and Slack, wired and started together."""
+"""The whole rehearsal in one object: both clouds, control and Slack, wired and started together."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rehearsal.amazon import Aws
 from rehearsal.catalogue import Catalogue
 from rehearsal.cloud_run import CloudRun, Front, Pace, Reconciler
 from rehearsal.control import Control
@@ -21,6 +22,7 @@ class Rehearsal:
     """A running rehearsal: its addresses, and its parts for those who live in the same process."""
 
     front: Front
+    aws: Aws
     slack: Slack
     catalogue: Catalogue
     grpc_endpoint: str
@@ -41,7 +43,13 @@ class Rehearsal:
     def addresses(self) -> dict[str, str]:
         """Return where everything is, the page of the first Slack channel among it."""
         page = f"{self.slack.workspace.url}channels/{next(iter(self.slack.workspace.channels.values())).name}"
-        return {"grpc": self.grpc_endpoint, "control": self.control_url, "slack": self.slack_url, "slack_page": page}
+        return {
+            "grpc": self.grpc_endpoint,
+            "aws": self.aws.url,
+            "control": self.control_url,
+            "slack": self.slack_url,
+            "slack_page": page,
+        }
 
     @classmethod
     @asynccontextmanager
@@ -51,6 +59,7 @@ class Rehearsal:
         state_dir: Path,
         *,
         grpc_port: int = 0,
+        aws_port: int = 0,
         control_port: int = 0,
         slack_port: int = 0,
         public_ports: Mapping[str, int] | None = None,
@@ -60,13 +69,16 @@ class Rehearsal:
     ) -> AsyncIterator["Rehearsal"]:
         """Run a rehearsal while the block runs; port 0 takes any free one, `public_ports` fixes services' by id."""
         async with AsyncExitStack() as stack:
-            cloud = CloudRun(Reconciler(catalogue, state_dir / "logs", pace or Pace(), public_ports or {}))
+            pace, logs = pace or Pace(), state_dir / "logs"
+            cloud = CloudRun(Reconciler(catalogue, logs, pace, public_ports or {}))
             stack.push_async_callback(cloud.close)
             front = Front(cloud)
             slack = await stack.enter_async_context(Slack.start(slack_token, channels, slack_port))
-            control = Control(front, slack, catalogue)
+            tally = cloud.reconciler.tally
+            aws = await stack.enter_async_context(Aws.start(catalogue, logs / "ecs", pace, tally, aws_port))
+            control = Control(front, aws, slack, catalogue)
             control_url = await stack.enter_async_context(served(control.app(), control_port))
             cloud.log_uri = f"{control_url}/logs/{{}}".format
             server, port = await front.serve(grpc_port)
             stack.push_async_callback(server.stop, _STOP_S)
-            yield cls(front, slack, catalogue, f"grpc://127.0.0.1:{port}", control_url, slack_token)
+            yield cls(front, aws, slack, catalogue, f"grpc://127.0.0.1:{port}", control_url, slack_token)

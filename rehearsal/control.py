@@ -1,6 +1,5 @@
 """The control API: faults, journal, images, statistics and pace of a running rehearsal, as JSON over HTTP."""
 
-import glob
 import json
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict, dataclass, fields
@@ -10,11 +9,11 @@ from typing import Any, TypeVar
 from aiohttp import web
 from prometheus_client import generate_latest
 
+from rehearsal.amazon import Aws
 from rehearsal.catalogue import Catalogue
 from rehearsal.cloud_run import Front, Pace
-from rehearsal.cloud_run.deployed import Deployed
-from rehearsal.cloud_run.names import parent_of, place_of, split_revision
-from rehearsal.faults import ANY, ApiFault, Faults
+from rehearsal.faults import ANY, Aim, ApiFault, AwsFault, Faults
+from rehearsal.running import Running, logs, services
 from rehearsal.slack import Slack, SlackFault
 from rehearsal.splitter import PUBLIC, Counts, Fault
 
@@ -27,6 +26,7 @@ class Control:
     """The handlers, over the parts they control."""
 
     front: Front
+    aws: Aws
     slack: Slack
     catalogue: Catalogue
 
@@ -37,8 +37,8 @@ class Control:
             [
                 web.get("/faults", self._faults),
                 web.delete("/faults", self._clear),
-                web.post("/faults/{kind:api|slack}", self._arm),
-                web.delete("/faults/{kind:api|slack}/{number:[0-9]+}", self._disarm),
+                web.post("/faults/{kind:api|aws|slack}", self._arm),
+                web.delete("/faults/{kind:api|aws|slack}/{number:[0-9]+}", self._disarm),
                 web.put("/faults/revisions/{revision}", self._hurt),
                 web.delete("/faults/revisions/{revision}", self._heal),
                 web.get("/journal", self._journal),
@@ -55,35 +55,43 @@ class Control:
         return app
 
     @property
-    def _deployed(self) -> list[Deployed]:
-        return list(self.front.cloud.services.values())
+    def _running(self) -> dict[str, Running]:
+        return {one.place: one for one in services(self.front.cloud, self.aws)}
+
+    @property
+    def _armed(self) -> dict[str, tuple[type[Aim], Faults[Any]]]:
+        """Return the kinds of faults there are, with those in force."""
+        return {
+            "api": (ApiFault, self.front.faults),
+            "aws": (AwsFault, self.aws.front.faults),
+            "slack": (SlackFault, self.slack.faults),
+        }
 
     async def _faults(self, _request: web.Request) -> web.Response:
         hurt = (
-            {"service": place_of(deployed.service.name), "revision": name, "previews": previews, **asdict(fault)}
-            for deployed in self._deployed
-            for name, (fault, previews) in deployed.faults.items()
+            {"service": place, "revision": name, "previews": previews, **asdict(fault)}
+            for place, running in self._running.items()
+            for name, (fault, previews) in running.faults.items()
         )
-        return _json({"api": _listed(self.front.faults), "slack": _listed(self.slack.faults), "revisions": list(hurt)})
+        armed = {kind: _listed(faults) for kind, (_, faults) in self._armed.items()}
+        return _json({**armed, "revisions": list(hurt)})
 
     async def _clear(self, _request: web.Request) -> web.Response:
-        self.front.faults.clear()
-        self.slack.faults.clear()
-        for deployed in self._deployed:
-            for revision in tuple(deployed.faults):
-                self.front.cloud.reconciler.hurt(deployed, revision, None, previews=True)
+        for _, faults in self._armed.values():
+            faults.clear()
+        for running in self._running.values():
+            for revision in tuple(running.faults):
+                running.hurt(revision, None, previews=True)
         return web.Response(status=204)
 
     async def _arm(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        if request.match_info["kind"] == "api":
-            return _json({"number": self.front.faults.add(_read(ApiFault, body))}, status=201)
-        return _json({"number": self.slack.faults.add(_read(SlackFault, body))}, status=201)
+        kind, faults = self._armed[request.match_info["kind"]]
+        return _json({"number": faults.add(_read(kind, await request.json()))}, status=201)
 
     async def _disarm(self, request: web.Request) -> web.Response:
         number = int(request.match_info["number"])
-        armed = self.front.faults if request.match_info["kind"] == "api" else self.slack.faults
-        if not armed.remove(number):
+        _, faults = self._armed[request.match_info["kind"]]
+        if not faults.remove(number):
             raise _Absent(f"no fault {number} is armed; see /faults")
         return web.Response(status=204)
 
@@ -99,16 +107,16 @@ class Control:
 
     def _set_fault(self, request: web.Request, fault: Fault | None, *, previews: bool) -> web.Response:
         revision, service = request.match_info["revision"], request.query.get("service", "")
-        owners = {place_of(one.service.name): one for one in self._deployed if revision in one.revisions}
+        owners = {place: one for place, one in self._running.items() if revision in one.images}
         found = _one_of(owners, service, f"no revision named {revision!r}")
-        self.front.cloud.reconciler.hurt(owners[found], revision, fault, previews=previews)
+        owners[found].hurt(revision, fault, previews=previews)
         return web.Response(status=204)
 
     async def _journal(self, request: web.Request) -> web.Response:
-        since = request.query.get("since")
-        calls = self.front.journal.of(
-            request.query.get("method", ANY), datetime.fromisoformat(since) if since else None
-        )
+        since, method = request.query.get("since"), request.query.get("method", ANY)
+        earliest = datetime.fromisoformat(since) if since else None
+        kept = (call for each in (self.front, self.aws.front) for call in each.journal.of(method, earliest))
+        calls = sorted(kept, key=lambda call: call.at)
         return _json({"calls": [{**asdict(call), "at": call.at.isoformat()} for call in calls]})
 
     async def _images(self, _request: web.Request) -> web.Response:
@@ -116,19 +124,21 @@ class Control:
         return _json({"images": list(listed)})
 
     async def _services(self, _request: web.Request) -> web.Response:
-        return _json({"services": [_summary(deployed) for deployed in self._deployed]})
+        return _json({"services": [running.summary() for running in self._running.values()]})
 
     async def _stats(self, request: web.Request) -> web.Response:
-        services: dict[str, dict[str, Any]] = {}
+        found: dict[str, dict[str, Any]] = {}
+        running = self._running
         for place, counts in self.front.cloud.reconciler.tally.places.items():
-            empty: dict[str, Any] = {"users": {"requests": 0, "failures": 0}, "revisions": {}}
-            stats = services.setdefault(place.service, empty)
+            images = running[place.service].images if place.service in running else {}
+            empty: dict[str, Any] = {"users": {"requests": 0, "failures": 0}, "revisions": {}, "images": images}
+            stats = found.setdefault(place.service, empty)
             stats["revisions"].setdefault(place.revision, {})[place.address] = _counted(counts)
             if place.address == PUBLIC:
                 stats["users"]["requests"] += counts.requests
                 stats["users"]["failures"] += counts.failures
         service = request.match_info.get("service")
-        return _json(services[_one_of(services, service, "nothing counted")] if service else services)
+        return _json(found[_one_of(found, service, "nothing counted")] if service else found)
 
     async def _pace(self, _request: web.Request) -> web.Response:
         return _json(asdict(self.front.cloud.reconciler.pace))
@@ -141,12 +151,11 @@ class Control:
         return await self._pace(request)
 
     async def _logs(self, request: web.Request) -> web.Response:
-        service, revision = split_revision(request.match_info["name"])
-        folder = self.front.cloud.reconciler.logs(parent_of(service))
-        logs = sorted(folder.glob(f"{glob.escape(revision)}-[0-9]*.log"))
-        if not logs:
-            raise _Absent(f"no revision named {revision!r} has run here")
-        return web.Response(text="".join(log.read_text(errors="replace") for log in logs))
+        name = request.match_info["name"]
+        found = logs(self.front.cloud, self.aws, name)
+        if not found:
+            raise _Absent(f"no revision named {name.rpartition('/')[2]!r} has run here")
+        return web.Response(text="".join(log.read_text(errors="replace") for log in found))
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         body = generate_latest(self.front.cloud.reconciler.tally.registry)
@@ -188,17 +197,6 @@ def _read(kind: type[_Value], body: Any) -> _Value:
 
 def _listed(faults: Faults[Any]) -> list[dict[str, Any]]:
     return [{"number": number, "hits": hits, **asdict(fault)} for number, (fault, hits) in faults.listed().items()]
-
-
-def _summary(deployed: Deployed) -> dict[str, Any]:
-    return {
-        "name": deployed.service.name,
-        "address": deployed.address.url,
-        "previews": {tag: splitter.url for tag, splitter in deployed.previews.items()},
-        "traffic": {deployed.revision_of(one): one.percent for one in deployed.service.traffic_statuses if one.percent},
-        "revisions": {name: revision.log_uri for name, revision in sorted(deployed.revisions.items())},
-        "reconciling": deployed.service.reconciling,
-    }
 
 
 def _counted(counts: Counts) -> dict[str, Any]:

@@ -53,13 +53,15 @@ class Balancer:
     groups: dict[str, Group] = field(default_factory=dict)
     faults: dict[str, dict[str, tuple[Fault, bool]]] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _closed: bool = False
 
     async def register(self, group_arn: str, revision: str, backends: Sequence[Backend]) -> None:
         """Add targets to a group; they take requests once a look at them was good."""
         group = self.group(group_arn)
         for backend in backends:
             target = group.targets[backend] = Target(revision)
-            target.watch = self._background(self._watch(group, backend, target))
+            if not self._closed:
+                target.watch = self._background(self._watch(group, backend, target))
 
     async def deregister(self, group_arn: str, backends: Sequence[Backend]) -> None:
         """Choose targets no more, wait for their requests for as long as the group says, then forget them."""
@@ -137,6 +139,12 @@ class Balancer:
             if rule.route.service == place
         }
 
+    def shares(self, place: str) -> dict[str, float]:
+        """Return the percents of a service's users that are in force, by revision."""
+        rows = [row for route in self.routes(place) if route.address == PUBLIC for row in route.table.rows]
+        whole = sum(weight for _, weight in rows)
+        return {backends.revision: round(100 * weight / whole, 1) for backends, weight in rows}
+
     def group(self, arn: str) -> Group:
         """Return a target group; Refusal when there is none."""
         if arn not in self.groups:
@@ -158,7 +166,8 @@ class Balancer:
         return found[0]
 
     async def close(self) -> None:
-        """End all looks, and close every listener."""
+        """End all looks, cut all requests, and close every listener."""
+        self._closed = True
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

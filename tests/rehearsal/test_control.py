@@ -63,10 +63,11 @@ async def test_a_crash_on_demand_kills_the_revision(laptop, control):
 async def test_all_faults_end_at_once(laptop, control):
     service = await laptop.create()
     await control("POST", "/faults/api", method="GetService", code="INTERNAL")
+    await control("POST", "/faults/aws", method="UpdateService", code="ThrottlingException")
     await control("POST", "/faults/slack", status=500)
     await control("PUT", "/faults/revisions/shop-good", error_share=1.0)
     assert (await control("DELETE", "/faults"))[0] == 204
-    assert (await control("GET", "/faults"))[1] == {"api": [], "slack": [], "revisions": []}
+    assert (await control("GET", "/faults"))[1] == {"api": [], "aws": [], "slack": [], "revisions": []}
     await laptop.told()
     assert await laptop.read(service.uri) == "shop-good"
 
