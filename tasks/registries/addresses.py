@@ -4,6 +4,8 @@ import ipaddress
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+import httpx
+
 from surefoot.errors import ConfigError
 
 _EXAMPLE = "write host=http://127.0.0.1:PORT"
@@ -28,26 +30,27 @@ def base_of(host: str) -> str:
 
 def origin(url: str) -> tuple[str, str, int]:
     """Return what has to be equal for two addresses to be one and the same server."""
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
-    return parts.scheme, (parts.hostname or "").lower(), port
+    parts = httpx.URL(url)  # the reader that requests are made with: two readers may see two hosts
+    return parts.scheme, parts.host, parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
 
 
 def may_go(url: str, base: str) -> bool:
     """Say whether a registry at `base` may send us on to `url`: over TLS, or from this machine to this machine."""
     try:
         scheme, host, _ = origin(url)
-        parts = urlsplit(url)
-    except ValueError:
+        if not host or httpx.URL(url).userinfo:
+            return False
+    except httpx.InvalidURL:
         return False
-    if not host or parts.username is not None or parts.password is not None:
-        return False
-    return scheme == "https" or (scheme == "http" and is_loopback(host) and is_loopback(urlsplit(base).netloc))
+    return scheme == "https" or (scheme == "http" and _is_this_machine(host) and _is_this_machine(origin(base)[1]))
 
 
 def is_loopback(host: str) -> bool:
     """Say whether `host` or `host:port` is this machine itself."""
-    name = urlsplit(f"//{host}").hostname or ""
+    return _is_this_machine(urlsplit(f"//{host}").hostname or "")
+
+
+def _is_this_machine(name: str) -> bool:
     try:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from surefoot.errors import Refused, Unavailable
-from tasks.registries.calls import tried
+from tasks.registries.calls import PATIENCE_S, tried
 from tasks.registries.manifest import MANIFEST_TYPES, TAGS_PAGE, TAGS_PAGES_MAX, TAGS_PATIENCE_S
 
 _HOST = re.compile(r"(?P<account>\d{12})\.dkr[.-]ecr(?P<fips>-fips)?\.(?P<region>[a-z0-9-]+)\..+")
@@ -25,17 +25,18 @@ def connect(host: str, base: str | None) -> "Ecr":
 class Ecr:
     """One account's registry in one region."""
 
-    def __init__(self, host: str, base: str | None) -> None:
+    def __init__(self, host: str, base: str | None, patience_s: float = PATIENCE_S) -> None:
         found = _HOST.fullmatch(host)
         if found is None:
             raise ValueError(f"{host!r} is not a host of ECR")
         self._account, self._region = found["account"], found["region"]
         self._fips, self._base = bool(found["fips"]), base
+        self._patience_s = patience_s
         self._client: Any = None
 
     async def digest(self, repository: str, reference: str) -> str | None:
         """Return the digest of a tag's or a digest's manifest, None where there is none."""
-        return await tried(partial(self._call, self._digest, repository, reference))
+        return await tried(partial(self._call, self._digest, repository, reference), self._patience_s)
 
     async def tags(self, repository: str) -> Sequence[str]:
         """Return the first tags, up to ten thousand; none where there is no such repository."""

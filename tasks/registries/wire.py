@@ -103,10 +103,7 @@ class Wire:
         await self._client.aclose()
 
     def _next(self, url: str, location: str) -> str:
-        try:
-            there = str(httpx.URL(url).join(location))
-        except (httpx.InvalidURL, ValueError):
-            there = ""
+        there = str(httpx.URL(url).join(location))
         if not may_go(there, self.base):
             raise Refused(f"{urlsplit(self.base).netloc}: redirects to where we do not go; only https:// is followed")
         return there

@@ -11,7 +11,6 @@ from rehearsal.registry.guard import Guard
 from rehearsal.registry.server import Registry
 from tasks.registries import read_stand_ins
 
-USER, PASSWORD = "deployer", "pass-word-that-nobody-may-see"
 HOST = "registry.example"
 
 
@@ -51,7 +50,12 @@ def shop() -> Callable:
     return serving_shop
 
 
-def everything_said(problem: BaseException | None) -> str:
+@pytest.fixture
+def everything_said() -> Callable:
+    return _everything_said
+
+
+def _everything_said(problem: BaseException | None) -> str:
     """Return what an error and all errors behind it say, as text and as repr."""
     said = ""
     while problem is not None:
