@@ -18,11 +18,15 @@ _BACK_OFF_S = 10.0
 _LONGEST_BACK_OFF_S = 300.0
 _LEAST_BACK_OFF_S = 0.1
 _TELLING_FAILURES = 3
+_REMEMBERED = 50
 
 
 @dataclass(slots=True, eq=False)
 class Fleet:
-    """Keeps `desired` tasks running. Every task it ever had stays in `tasks`; `failures` counts those that failed."""
+    """Keeps `desired` tasks running. `tasks` has those that ended lately, too.
+
+    `failures` counts those that failed since one was healthy, `failures_in_all` all of them.
+    """
 
     world: World
     platform: Platform
@@ -128,6 +132,9 @@ class Fleet:
             image_digest=self.world.catalogue.digest(berth.container["image"]),
             key=f"{berth.definition.label}-{self.numbers()}",
         )
+        gone = [one for one in self.tasks if one.stopped]
+        for one in gone[: max(0, len(gone) - _REMEMBERED)]:
+            self.tasks.remove(one)
         self.tasks.append(task)
         return task
 

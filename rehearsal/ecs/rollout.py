@@ -1,11 +1,11 @@
 """The work of one deployment, from its start to its end."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from rehearsal.aws.refusal import Refusal
 from rehearsal.ecs.deployment import Deployment, Turn
 from rehearsal.ecs.hook import ROLLBACK, Hook
 from rehearsal.ecs.plan import ROLLING
@@ -14,6 +14,7 @@ from rehearsal.ecs.service import Service
 from rehearsal.ecs.watching import watches
 from rehearsal.ecs.world import World, now
 
+_log = logging.getLogger(__name__)
 Work = Callable[[], Awaitable[None]]
 
 
@@ -51,19 +52,18 @@ class Rollout:
 
     async def _until_turned(self, forward: Coroutine[Any, Any, None], *watching: Coroutine[Any, Any, None]) -> None:
         loop = asyncio.get_running_loop()
-        going = loop.create_task(forward)
         turned = loop.create_task(self.deployment.turned.wait())
-        others = [turned, *(loop.create_task(one) for one in watching)]
+        others = [loop.create_task(one) for one in (forward, *watching)]
         try:
-            await asyncio.wait({going, turned}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({turned, *others}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for one in (going, *others):
+            for one in (turned, *others):
                 one.cancel()
-            await asyncio.gather(going, *others, return_exceptions=True)
-        if not going.cancelled() and isinstance(going.exception(), Refusal):
-            self.deployment.cut(Turn.BACK, f"Service deployment rolled back because of an error: {going.exception()}")
-        elif not going.cancelled():
-            going.result()
+            ends = await asyncio.gather(turned, *others, return_exceptions=True)
+        for problem in ends:
+            if isinstance(problem, Exception):
+                _log.error("%s", self.deployment.arn, exc_info=problem)
+                self.deployment.cut(Turn.BACK, f"Service deployment rolled back because of an error: {problem}")
 
     # Forward.
 

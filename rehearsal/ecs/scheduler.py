@@ -62,8 +62,10 @@ class Scheduler:
     def remove(self, service: Service) -> None:
         """Drain a service and end its tasks."""
         service.status, service.desired = "DRAINING", 0
-        if service.work is not None:
-            service.work.cancel()
+        for deployment in service.deployments:
+            deployment.cut(Turn.ABORT, "Service deployment stopped because the service is deleted.")
+        for revision in service.revisions:
+            revision.fleet.scale(0)
         self._background(self._drain(service))
 
     async def close(self) -> None:
