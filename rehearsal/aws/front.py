@@ -60,10 +60,7 @@ class Front:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         began, at = time.perf_counter(), datetime.now(UTC)
-        try:
-            asked = await read(request)
-        except Refusal as refusal:
-            return refused(Asked("unknown", "", "", "application/x-amz-json-1.1", {}), refusal)
+        asked = await read(request)
         fault = self.faults.take(asked.method, f"{asked.api} {asked.resource}")
         reply = _Reply("Cancelled")
         try:
@@ -89,6 +86,8 @@ class Front:
             return _refused(asked, refusal)
 
     async def _called(self, asked: Asked) -> dict[str, Any]:
+        if asked.unreadable is not None:
+            raise asked.unreadable
         handler = (self.ecs if asked.api == "ecs" else self.elb).get(asked.method)
         if handler is None:
             raise Refusal(_UNKNOWN[asked.api], f"The action {asked.method} is not known here.")

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -28,13 +28,17 @@ _NAMING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One call: the IAM prefix of its service, its operation, who made it, its parameters as far as they are read."""
+    """One call: the IAM prefix of its service, its operation, who made it, its parameters as far as they are read.
+
+    `unreadable` says why they could not be.
+    """
 
     api: str
     method: str
     caller: str
     media: str
-    params: dict[str, Any] = field(repr=False)
+    params: dict[str, Any] = field(default_factory=dict, repr=False)
+    unreadable: Refusal | None = None
 
     @property
     def resource(self) -> str:
@@ -45,21 +49,26 @@ class Asked:
 
 
 async def read(request: web.Request) -> Asked:
-    """Read a call; Refusal when its body makes no sense. Who signed it is believed, the signature is not checked."""
+    """Read a call. Who signed it is believed, the signature is not checked."""
     signed = _CREDENTIAL.search(request.headers.get("Authorization", ""))
     caller, service = (signed["key"], signed["service"]) if signed else (ANONYMOUS, "unknown")
     service, body = _IAM_PREFIXES.get(service, service), await request.read()
     prefix, _, operation = request.headers.get("X-Amz-Target", "").rpartition(".")
+    form = dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True)) if not operation else {}
     if operation:
-        return Asked("ecs" if prefix == _ECS else service, operation, caller, _JSON, _json(body))
-    if path := _OPERATION_PATH.search(request.path):
-        return Asked(service, path[1], caller, _CBOR, {})
-    form = dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
-    if form.get("Version") == _ELB_VERSION:
-        return Asked("elasticloadbalancing", form["Action"], caller, _XML, _elb(form))
-    if "Action" in form:
+        asked = Asked("ecs" if prefix == _ECS else service, operation, caller, _JSON)
+    elif path := _OPERATION_PATH.search(request.path):
+        return Asked(service, path[1], caller, _CBOR)
+    elif form.get("Version") == _ELB_VERSION:
+        asked = Asked("elasticloadbalancing", form.get("Action", ""), caller, _XML)
+    elif "Action" in form:
         return Asked(service, form["Action"], caller, _XML, dict(form))
-    return Asked(service, f"{request.method} {request.path}", caller, _JSON, {})
+    else:
+        return Asked(service, f"{request.method} {request.path}", caller, _JSON)
+    try:
+        return replace(asked, params=_json(body) if operation else _elb(form))
+    except Refusal as refusal:
+        return replace(asked, unreadable=refusal)
 
 
 def answered(asked: Asked, answer: Mapping[str, Any]) -> web.Response:
@@ -93,6 +102,8 @@ def _json(body: bytes) -> dict[str, Any]:
 
 
 def _elb(form: Mapping[str, str]) -> dict[str, Any]:
+    if not form.get("Action"):
+        raise Refusal("MissingAction", "The request names no action.")
     if form["Action"] not in query.model("elbv2").operation_names:
         return {}
     try:
