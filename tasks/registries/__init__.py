@@ -12,8 +12,8 @@ from typing import Protocol, cast
 
 from surefoot.errors import Refused, TargetError
 from surefoot.release import Image
-from tasks.registries.addresses import read_stand_ins
 from tasks.registries.reference import Reference
+from tasks.registries.stand_ins import read_stand_ins
 
 __all__ = ["REGISTRIES", "ImageMissing", "Registry", "check", "read_stand_ins", "resolve"]
 

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from surefoot.errors import Refused, Unavailable
-from tasks.registries.addresses import is_loopback, may_go, origin
+from tasks.registries.addresses import may_go, origin
+from tasks.registries.stand_ins import is_loopback
 
 # The specification lets a registry refuse manifests above 4 MiB; nothing that we read is bigger.
 BODY_MAX = 4 * 2**20

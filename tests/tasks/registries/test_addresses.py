@@ -3,7 +3,8 @@
 import pytest
 
 from surefoot.errors import ConfigError
-from tasks.registries.addresses import base_of, may_go, read_stand_ins
+from tasks.registries.addresses import base_of, may_go
+from tasks.registries.stand_ins import read_stand_ins
 
 HERE, THERE = "http://127.0.0.1:5000", "https://ghcr.io"
 

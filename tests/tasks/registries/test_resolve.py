@@ -179,7 +179,23 @@ async def test_what_is_no_image_never_reaches_a_registry():
         await resolve("shop")
 
 
-def test_no_sdk_is_loaded_before_it_is_needed():
-    code = "import sys, tasks.registries, tasks.registries.oci, tasks.registries.ecr; print(*sys.modules)"
+async def test_a_proxy_for_the_outside_world_is_not_asked_about_this_machine(shop, monkeypatch, unused_port):
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{unused_port}")
+    async with shop() as (_, here):
+        assert await resolve(f"{HOST}/shop:1.0.0", here)
+
+
+@pytest.mark.parametrize(
+    ("imported", "absent"),
+    [
+        ("tasks.registries", {"httpx", "boto3", "botocore", "google.auth", "prefect"}),
+        ("tasks.registries.oci, tasks.registries.ecr", {"boto3", "botocore", "google.auth", "prefect"}),
+        ("tasks.registries.artifact_registry", {"google.auth", "prefect"}),
+    ],
+)
+def test_nothing_is_loaded_before_it_is_needed(imported, absent):
+    code = f"import sys, {imported}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"boto3", "botocore", "google.auth", "prefect"} & set(loaded)
+    assert not absent & set(loaded)
