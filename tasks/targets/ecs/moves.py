@@ -52,6 +52,8 @@ def next_move(state: State, wanted: Traffic, *, over: bool) -> Move:
         return _from_rest(state, wanted)
     if wanted == state.before:
         return _way_back(state, at_work, wanted, over=over)
+    if at_work.stopped:
+        raise Interfered(f"somebody wrote to {state.name} in the middle of our work: {at_work.reason}")
     if at_work.going_back:
         raise RolledBack(f"ECS has put it back by itself: {at_work.reason}")
     return _climb(state, at_work, wanted, over=over)
@@ -63,6 +65,9 @@ def _from_rest(state: State, wanted: Traffic) -> Move:
         return Done()
     if state.undone and state.mark and wanted.percent(state.mark.canary):
         raise RolledBack(state.undone)
+    newest = state.deployments[0] if state.deployments else None
+    if newest is not None and newest.stopped and wanted.percent(newest.target.name):
+        raise Interfered(f"somebody wrote to {state.name} in the middle of our work: {newest.reason}")
     part = state.part(wanted.main) if len(wanted.shares) == 1 else None
     if part is None:
         raise Refused(f"ECS cannot make it {wanted}: no deployment is at work, and live is {state.traffic}")

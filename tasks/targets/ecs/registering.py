@@ -14,7 +14,10 @@ from tasks.targets.patience import Patience
 async def registered(
     settings: Settings, calls: Calls, reader: Reader, live: str, release: Release, name: str, patience: Patience
 ) -> str:
-    """Return the full name of the release's task definition; made from the `live` one where it is not there yet."""
+    """Return the full name of the release's task definition; made from the `live` one where it is not there yet.
+
+    Where two were made, by two who looked at the same moment, both choose the older: one deployment comes of it.
+    """
     definition = await reader.definition(live)
     wanted = released(definition, release, name, settings.container)
     for wait_s in patience.waits():
@@ -28,7 +31,7 @@ async def registered(
 
 
 async def _found(settings: Settings, reader: Reader, family: str, release: Release, name: str) -> str:
-    for definition in await reader.newest_definitions(family):
+    for definition in reversed(await reader.newest_definitions(family)):
         if name_of(definition) == name:
             image = entrance(definition, settings.container).get("image")
             if image != str(release.image):

@@ -15,6 +15,7 @@ from tasks.targets.ecs.marks import read_mark, tags_of
 
 _OVER = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
 _GOING_BACK = ("ROLLBACK", "STOP")
+_BY_ITSELF = "ROLLBACK"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,11 @@ class Deployment:
     def going_back(self) -> bool:
         """Return whether it goes, or went, back to what was before it."""
         return self.status.startswith(_GOING_BACK)
+
+    @property
+    def stopped(self) -> bool:
+        """Return whether somebody stopped it where it was; ECS itself rolls back."""
+        return self.going_back and not self.status.startswith(_BY_ITSELF)
 
     @property
     def hook(self) -> str:
@@ -171,7 +177,9 @@ class State:
     def undone(self) -> str:
         """Return why ECS has put the marked rollout back by itself, "" where it has not."""
         mark, newest = self.mark, self.deployments[0] if self.deployments else None
-        if mark is None or newest is None or newest.target.name != mark.canary or not newest.going_back:
+        if mark is None or newest is None or newest.target.name != mark.canary:
+            return ""
+        if newest.stopped or not newest.going_back:
             return ""
         return f"ECS has put it back by itself: {newest.reason}"
 

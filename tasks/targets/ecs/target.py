@@ -17,7 +17,7 @@ from tasks.targets.ecs.reader import Reader
 from tasks.targets.ecs.reading import read_live
 from tasks.targets.ecs.registering import registered
 from tasks.targets.ecs.state import State
-from tasks.targets.ecs.writing import Writer
+from tasks.targets.ecs.writing import Writer, wrote
 
 # Weights that changed while the deployment did not are looked at again so often: a read may lag behind.
 _AGAIN = 3
@@ -55,17 +55,12 @@ class Ecs:
         name = release.revision_name(self._settings.service)
         state = await self._look()
         _refuse_overtaken(state, mark)
-        if state.underway is not None and state.underway.target.name == name:
-            return self._live(await self._staged(name, await self._writer.mark(state, mark)))
-        _refuse_to_begin(state, name, mark, seen)
-        await self._refuse_without_ways(state)
-        live, patience = str(state.service["taskDefinition"]), self._writer.patience()
-        definition = await registered(self._settings, self._calls, self._reader, live, release, name, patience)
-        state = await self._writer.mark(state, mark)
-        if self._settings.rolling:  # its tasks get users as they start, so nothing starts yet
-            return self._live(await self._reader.look())
-        configuration = self._climb.configured(state.service.get("deploymentConfiguration") or {})
-        return self._live(await self._staged(name, await self._writer.update(state, definition, configuration)))
+        if not _is_underway(state, name):
+            state = await self._begun(state, release, name, mark, seen)
+        else:
+            state = await self._writer.mark(state, mark)
+        # A rolling update's tasks get users as they start, so nothing has started yet.
+        return self._live(state if self._settings.rolling else await self._staged(name, state))
 
     async def shift(self, traffic: Traffic, mark: Mark | None, seen: Live) -> Live:
         """Return once the traffic is observed to be so. Also the way back. No mark: the rollout is over."""
@@ -116,13 +111,28 @@ class Ecs:
                     "is no way back. Look: aws elbv2 describe-target-health"
                 )
 
+    async def _begun(self, state: State, release: Release, name: str, mark: Mark, seen: Live) -> State:
+        """Register the release, mark the service, and let ECS begin; whoever else begins the same is joined."""
+        _refuse_to_begin(state, name, mark, seen)
+        await self._refuse_without_ways(state)
+        before, live = state.stamp, str(state.service["taskDefinition"])
+        patience = self._writer.patience()
+        definition = await registered(self._settings, self._calls, self._reader, live, release, name, patience)
+        state = await self._writer.mark(state, mark)
+        if _is_underway(state, name) or self._settings.rolling:
+            return await self._reader.look()
+        if state.stamp != before:
+            raise Interfered(wrote(state, before))
+        configuration = self._climb.configured(state.service.get("deploymentConfiguration") or {})
+        return await self._writer.update(state, definition, configuration)
+
     async def _staged(self, name: str, state: State) -> State:
         """Wait until the deployment waits for a word; where its tasks do not come up, it is put back by us."""
         patience = self._writer.patience()
         for wait_s in patience.waits():
             at_work = state.underway
-            if at_work is None or at_work.target.name != name:
-                raise _never_ready(state, name, _end_of(state, name))
+            if at_work is None or at_work.target.name != name or at_work.stopped:
+                raise _lost(state, name)
             if at_work.going_back:
                 raise await self._given_up(state, name, at_work.reason)
             if at_work.hook and read_live(state, self._settings).revisions[name].preview is not None:
@@ -145,6 +155,10 @@ class Ecs:
         return _never_ready(state, name, why)
 
 
+def _is_underway(state: State, name: str) -> bool:
+    return state.underway is not None and state.underway.target.name == name
+
+
 def _refuse_overtaken(state: State, mark: Mark) -> None:
     if mark.fence < marks.fence(state.tags):
         raise Interfered(
@@ -157,10 +171,10 @@ def _refuse_to_begin(state: State, name: str, mark: Mark, seen: Live) -> None:
     newest = state.deployments[0] if state.deployments else None
     if state.mark and state.mark.rollout == mark.rollout and newest and newest.target.name == name:
         raise StageFailed(f"{name} failed before, in this very rollout: {newest.reason}. Release it anew")
+    if state.version != seen.version and seen.settled:
+        raise Interfered(_changed(state, seen))
     if state.underway is not None:
         raise Unavailable(f"a change of {state.name} is still on its way; look again when it is over")
-    if state.version != seen.version:
-        raise Interfered(_changed(state, seen))
 
 
 def _refuse_changed(state: State, seen: Live, wanted: Traffic) -> None:
@@ -175,9 +189,12 @@ def _only_weights_changed(before: State, now: State) -> bool:
     return before.calm_stamp == now.calm_stamp and before.stamp != now.stamp
 
 
-def _end_of(state: State, name: str) -> str:
+def _lost(state: State, name: str) -> Interfered | StageFailed:
+    """Return why the deployment that was waited for is not at work any more."""
     newest = state.deployments[0] if state.deployments else None
-    return newest.reason if newest and newest.target.name == name else "another deployment took its place"
+    if newest is not None and newest.target.name == name and not newest.stopped:
+        return _never_ready(state, name, newest.reason)
+    return Interfered(f"somebody wrote to {state.name} in the middle of our work: {state.stamp}; {name} is not staged")
 
 
 def _never_ready(state: State, name: str, why: str) -> StageFailed:

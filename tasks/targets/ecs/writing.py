@@ -58,24 +58,27 @@ class Writer:
             if new and new[0].target.definition == definition:
                 return state
             if new:
-                raise Interfered(_wrote(state, before))
+                raise Interfered(wrote(state, before))
             await asyncio.sleep((problem and problem.retry_after_s) or wait_s)
         raise Unavailable(f"the deployment of {definition.rpartition('/')[2]} was not seen to begin in time")
 
     async def move(self, state: State, wanted: Traffic, *, over: bool) -> State:
         """Say one word after the other until the traffic is as wanted; each is taken once, whatever its reply."""
-        patience, ours = self.patience(), steps_of(state)
+        patience, ours = self.patience(), frozenset[Traffic]()
         said: dict[str, bool] = {}
+        problem: Unavailable | None = None
         for wait_s in patience.waits():
+            ours |= steps_of(state)
+            refuse_strangers(state, wanted, ours)
             move = next_move(state, wanted, over=over)
             if isinstance(move, Done):
                 return state
             problem = await self._say(move, state, said)
             await asyncio.sleep((problem and problem.retry_after_s) or wait_s)
             state = await self.look_after(problem, patience)
-            ours |= steps_of(state)
-            refuse_strangers(state, wanted, ours)
-        raise Unavailable("the change was accepted, but was not observed in time; look: aws ecs describe-services")
+        raise problem or Unavailable(
+            "the change was accepted, but was not observed in time; look: aws ecs describe-services"
+        )
 
     async def look_after(self, problem: Unavailable | None, patience: Patience) -> State:
         """Look at what became of a write, whose reply may be lost."""
@@ -128,11 +131,9 @@ class Writer:
             if done(state):
                 return state
             problem = await _lost(write(state))
-            before, state = state, await self.look_after(problem, patience)
+            state = await self.look_after(problem, patience)
             if not done(state):
                 await asyncio.sleep((problem and problem.retry_after_s) or wait_s)
-            elif state.stamp != before.stamp and before.settled:
-                raise Interfered(_wrote(state, before.stamp))
         raise Unavailable(f"the tags of {state.name} were not seen in time; look: aws ecs list-tags-for-resource")
 
 
@@ -145,5 +146,6 @@ async def _lost(write: Awaitable[None]) -> Unavailable | None:
     return None
 
 
-def _wrote(state: State, before: str) -> str:
+def wrote(state: State, before: str) -> str:
+    """Return the sentence that says what is other than it was."""
     return f"somebody wrote to {state.name} in the middle of our work: it was {before}, and is {state.stamp}"

@@ -19,6 +19,7 @@ from tasks.targets.cloud_run.reading import entrance, failure, read_live
 BY_LATEST = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
 BY_REVISION = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
 State = run_v2.Condition.State
+only_cloud_run = pytest.mark.parametrize("kind", ["cloud_run"])
 REVISIONS = [f"shop-{number}" for number in range(6)]
 
 
@@ -152,6 +153,7 @@ def test_percents_that_do_not_add_up_are_looked_at_again_later():
 
 
 @pytest.mark.anyio
+@only_cloud_run
 async def test_staging_pins_the_latest_and_keeps_other_peoples_tags_and_annotations(world):
     await written_by_hand(
         world,
@@ -174,6 +176,7 @@ async def test_staging_pins_the_latest_and_keeps_other_peoples_tags_and_annotati
 
 
 @pytest.mark.anyio
+@only_cloud_run
 async def test_a_tag_that_somebody_gave_stable_is_its_preview(world):
     blue = run_v2.TrafficTarget(type_=BY_REVISION, revision=world.stable, percent=100, tag="blue")
     await written_by_hand(world, traffic=[blue])
@@ -184,6 +187,7 @@ async def test_a_tag_that_somebody_gave_stable_is_its_preview(world):
 
 
 @pytest.mark.anyio
+@only_cloud_run
 async def test_an_image_that_is_not_the_releases_is_refused_under_its_name(world):
     release = world.release("1.1.0")
     template = run_v2.RevisionTemplate(world.told().template, revision=release.revision_name(world.service))
@@ -195,6 +199,7 @@ async def test_an_image_that_is_not_the_releases_is_refused_under_its_name(world
 
 
 @pytest.mark.anyio
+@only_cloud_run
 async def test_a_staged_revision_keeps_the_rest_of_the_template(world):
     template = run_v2.RevisionTemplate(world.told().template)
     template.containers[0].env = [run_v2.EnvVar(name="COLOUR", value="blue")]
@@ -210,6 +215,7 @@ async def test_a_staged_revision_keeps_the_rest_of_the_template(world):
 
 
 @pytest.mark.anyio
+@only_cloud_run
 async def test_a_release_is_found_again_though_the_template_has_changed_since(world):
     release = world.release("1.1.0")
     async with world.target() as target:
