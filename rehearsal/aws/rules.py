@@ -117,3 +117,10 @@ def condition(wanted: Mapping[str, Any]) -> tuple[dict[str, Any], Condition]:
     if kind is Field.QUERY:
         values = [f"{one.get('Key', '')}={one['Value']}" for one in values]
     return told, Condition(kind, tuple(values), config.get("HttpHeaderName", ""))
+
+
+def conditions(wanted: Sequence[Mapping[str, Any]]) -> list[tuple[dict[str, Any], Condition]]:
+    """Return the conditions of a rule, each as AWS tells it and as the data plane looks at it."""
+    if not wanted:
+        raise Refusal("ValidationError", "A rule needs at least one condition.")
+    return [condition(one) for one in wanted]

@@ -202,6 +202,6 @@ async def test_a_listener_takes_the_port_it_is_given_and_no_other(at):
 
 async def test_after_its_end_nothing_listens():
     async with lab() as at:
-        port = at.balancer.listener(at.listener).splitter.port
+        port = at.balancer.estate.listener(at.listener).splitter.port
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
