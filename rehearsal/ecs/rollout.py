@@ -11,8 +11,10 @@ from rehearsal.ecs.hook import ROLLBACK, Hook
 from rehearsal.ecs.plan import ROLLING
 from rehearsal.ecs.revision import Revision
 from rehearsal.ecs.service import Service
+from rehearsal.ecs.shifting import Shifting
 from rehearsal.ecs.watching import watches
-from rehearsal.ecs.world import World, now
+from rehearsal.ecs.way_back import end
+from rehearsal.ecs.world import World
 
 _log = logging.getLogger(__name__)
 Work = Callable[[], Awaitable[None]]
@@ -40,6 +42,11 @@ class Rollout:
         """Return what it is about to run."""
         return self.deployment.target
 
+    @property
+    def shifting(self) -> Shifting:
+        """Return what moves its traffic."""
+        return Shifting(self.world, self.service, self.deployment)
+
     async def run(self, before: asyncio.Task[None] | None) -> None:
         """Wait for the work of the deployment before, then go forward until it is done or cut short."""
         if before is not None:
@@ -48,7 +55,7 @@ class Rollout:
         if self.deployment.turn is None:
             await self._until_turned(self._forward(), *watches(self.world, self.deployment))
         if not self.deployment.ended:
-            await self._turn()
+            await end(self.world, self.service, self.deployment)
 
     async def _until_turned(self, forward: Coroutine[Any, Any, None], *watching: Coroutine[Any, Any, None]) -> None:
         loop = asyncio.get_running_loop()
@@ -65,8 +72,6 @@ class Rollout:
                 _log.error("%s", self.deployment.arn, exc_info=problem)
                 self.deployment.cut(Turn.BACK, f"Service deployment rolled back because of an error: {problem}")
 
-    # Forward.
-
     async def _forward(self) -> None:
         await asyncio.sleep(self.world.pace.traffic_lag_s / 2)
         self.deployment.becomes("IN_PROGRESS")
@@ -81,14 +86,14 @@ class Rollout:
     async def _begin(self) -> None:
         await self._scale_up()
         if self.service.advanced:
-            await self._test(100)
-            await self._shift(100)
+            await self.shifting.test(100)
+            await self.shifting.shift(100)
 
     async def _replace(self) -> None:
         await self._scale_up()
         if self.service.advanced:
-            await self._test(100)
-            await self._shift(100)
+            await self.shifting.test(100)
+            await self.shifting.shift(100)
         await self._bake(self.deployment.course.bake_minutes)
         await self._clean_up()
 
@@ -99,7 +104,7 @@ class Rollout:
         await self._stage("PRE_SCALE_UP")
         await self._stage("SCALE_UP", self._scale_up)
         await self._stage("POST_SCALE_UP")
-        await self._stage("TEST_TRAFFIC_SHIFT", lambda: self._test(100))
+        await self._stage("TEST_TRAFFIC_SHIFT", lambda: self.shifting.test(100))
         await self._stage("POST_TEST_TRAFFIC_SHIFT")
         for percent in course.percents:
             await self._step(percent)
@@ -111,7 +116,7 @@ class Rollout:
         course = self.deployment.course
         if course.hooks("PRE_PRODUCTION_TRAFFIC_SHIFT"):  # otherwise the stage is not seen: its name is not in the enum
             await self._stage("PRE_PRODUCTION_TRAFFIC_SHIFT")
-        await self._stage("PRODUCTION_TRAFFIC_SHIFT", lambda: self._shift(percent))
+        await self._stage("PRODUCTION_TRAFFIC_SHIFT", lambda: self.shifting.shift(percent))
         if percent < 100:
             await self._bake(course.step_minutes)
 
@@ -132,30 +137,14 @@ class Rollout:
 
     async def _reconcile(self) -> None:
         """End what earlier deployments left behind when they were stopped half way."""
-        await self._point_at_source()
+        await self.shifting.back()
         left = [one for one in self.service.revisions if one.active and one not in (self.source, self.target)]
         await asyncio.gather(*(one.fleet.stop() for one in left))
 
     async def _scale_up(self) -> None:
-        await self._enlist()
+        await self.shifting.enlist()
         self.target.fleet.scale(self.service.desired)
         await self.target.fleet.settled()
-
-    async def _enlist(self) -> None:
-        """Put our group into the production rule without weight: targets of a group in no rule are not looked at."""
-        rule_arn, group_arn = self.service.advanced.get("productionListenerRule"), self.target.group_arn
-        if rule_arn and group_arn:
-            weights = self.world.balancer.weights(rule_arn)
-            if group_arn not in weights:
-                await self.world.balancer.set_weights(rule_arn, {**weights, group_arn: 0})
-
-    async def _test(self, percent: float) -> None:
-        self.deployment.test = percent if self.deployment.tests else 0.0
-        await self._weigh(self.service.advanced.get("testListenerRule"), percent)
-
-    async def _shift(self, percent: float) -> None:
-        self.deployment.production = percent
-        await self._weigh(self.service.advanced.get("productionListenerRule"), percent)
 
     async def _bake(self, minutes: float) -> None:
         await asyncio.sleep(self.world.minutes(minutes))
@@ -172,76 +161,3 @@ class Rollout:
         self.target.ends_as("COMPLETED", f"ECS deployment {self.target.id} completed.")
         self.service.say(f"(deployment {self.target.id}) deployment completed.")
         self.service.say("has reached a steady state.")
-
-    # Cut short.
-
-    async def _turn(self) -> None:
-        deployment = self.deployment
-        match deployment.turn:
-            case Turn.BACK:
-                await self._roll_back()
-            case Turn.OVERTAKEN:
-                await self._return()
-                deployment.becomes("STOPPED")
-            case Turn.FAIL:
-                self.target.fleet.freeze()
-                deployment.becomes("STOPPED")
-            case _:
-                deployment.becomes("STOPPED")
-        if self.target.rollout_state == "IN_PROGRESS":
-            self.target.ends_as("FAILED", deployment.reason)
-
-    async def _roll_back(self) -> None:
-        self.service.say(f"(deployment {self.target.id}) deployment failed: {self.deployment.reason}")
-        if self.source is None:
-            self.target.fleet.freeze()
-            self.deployment.becomes("ROLLBACK_FAILED", "No rollback candidate was found to run the rollback.")
-            return
-        self.deployment.rollback = {
-            "reason": self.deployment.reason,
-            "startedAt": now(),
-            "serviceRevisionArn": self.source.arn,
-        }
-        self.deployment.becomes("ROLLBACK_IN_PROGRESS")
-        self.service.say(f"rolling back to deployment {self.source.id}.")
-        await self._return()
-        self.deployment.becomes("ROLLBACK_SUCCESSFUL")
-        self.service.say("has reached a steady state.")
-
-    async def _return(self) -> None:
-        """Give all traffic to the source again, whose tasks are started anew if they were stopped; then stop ours."""
-        if self.source is not None:
-            if self.service.latest is self.deployment:
-                self.service.wanted = self.source
-            if self.source.fleet.desired < self.service.desired:
-                self.source.fleet.scale(self.service.desired)
-                await self.source.fleet.settled()
-            await self._point_at_source()
-        await self.target.fleet.stop()
-
-    async def _point_at_source(self) -> None:
-        if self.service.advanced:
-            await self._shift(0)
-            await self._test(0)
-
-    async def _weigh(self, rule_arn: str | None, percent: float) -> None:
-        """Set a rule's weights to `percent` for the target and the rest for the other group."""
-        if rule_arn is None or self.target.group_arn is None:
-            return
-        other, ours = _whole(100 - percent, percent)
-        weights = dict.fromkeys(self._groups(), 0)
-        if self.source is not None and self.source.group_arn:
-            weights[self.source.group_arn] = other
-        weights[self.target.group_arn] = weights.get(self.target.group_arn, 0) + ours  # the same when rolling
-        await asyncio.sleep(self.world.pace.traffic_lag_s / 2)
-        await self.world.balancer.set_weights(rule_arn, weights)
-
-    def _groups(self) -> tuple[str, str]:
-        balancer = self.service.load_balancer
-        return balancer["targetGroupArn"], self.service.advanced["alternateTargetGroupArn"]
-
-
-def _whole(first: float, second: float) -> tuple[int, int]:
-    """Return two shares as weights, which have no fractions."""
-    factor = 1 if float(second).is_integer() else 10
-    return round(first * factor), round(second * factor)

@@ -34,12 +34,27 @@ while True:
         line.sendall(head + body)
     line.close()
 """
+# Is healthy at first; after three answers it fails, or ends.
+_LATER = """
+import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    answers = 0
+    def do_GET(self):
+        Handler.answers += 1
+        if Handler.answers > 3 and os.environ["LATER"] == "ends":
+            os._exit(7)
+        self.send_response(500 if Handler.answers > 3 else 200)
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
 _IMAGES = {
     "good": _ANSWERS,
     "better": _ANSWERS,
     "best": _ANSWERS,
     "crash": "import sys; print('no database'); sys.exit(3)",
     "hang": "import time; time.sleep(60)",
+    "deaf": "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + _ANSWERS,
+    "later": _LATER,
 }
 PAUSED_STEPS = {"targetType": "PAUSE", "lifecycleStages": ["PRE_PRODUCTION_TRAFFIC_SHIFT"]}
 
@@ -145,10 +160,10 @@ class Stage:
         )
         return str(made["taskDefinition"]["taskDefinitionArn"])
 
-    async def create(self, config: dict[str, Any], name: str = NAME, **more: Any) -> dict[str, Any]:
-        """Create a service of good tasks and return it once its first deployment is over."""
+    async def create(self, config: dict[str, Any], name: str = NAME, tag: str = "good", **more: Any) -> dict[str, Any]:
+        """Create a service and return it once its first deployment is over."""
         more = {"loadBalancers": self.load_balancers, "desiredCount": 1, **more}
-        definition = await self.register("good", family=name)
+        definition = await self.register(tag, family=name)
         await self.call(
             "create_service",
             cluster=CLUSTER,

@@ -113,6 +113,20 @@ async def test_stopping_while_both_bake_returns_all_users_to_the_old_tasks_which
     assert [task.id for task in stage.service().tasks if task.status == "RUNNING"] == before
 
 
+async def test_old_tasks_that_were_about_to_end_are_started_anew_on_the_way_back(stage):
+    await stage.create(configuration("BLUE_GREEN"), tag="deaf")  # its tasks take a second to end
+    (before,) = stage.service().tasks
+
+    await stage.update("better")
+    await stage.until(lambda: stage.service().latest.stage == "CLEAN_UP" and before.stopping)
+    arn = (await stage.deployment())["serviceDeploymentArn"]
+    await stage.call("stop_service_deployment", serviceDeploymentArn=arn)
+    await stage.until(lambda: before.status == "STOPPED")
+
+    assert (await stage.ended())["status"] == "ROLLBACK_SUCCESSFUL"
+    await assert_gone_back(stage)
+
+
 async def test_aborting_leaves_everything_where_it_is_and_the_next_deployment_tidies_up(stage):
     begun = await half_way(stage)
 
@@ -126,6 +140,7 @@ async def test_aborting_leaves_everything_where_it_is_and_the_next_deployment_ti
     await stage.paused()
 
     assert (await stage.deployment())["lifecycleStage"] == "RECONCILE_SERVICE"
+    assert [task.definition.label for task in stage.service().tasks if task.status == "RUNNING"] == ["shop:1"]
     assert await stage.answers(8) == {"shop:1": 8}
     await stage.proceed()
     await stage.ended()
@@ -223,6 +238,20 @@ async def test_the_circuit_breaker_s_threshold_can_be_set(stage):
     assert (await stage.ended())["deploymentCircuitBreaker"]["failureCount"] == 1
 
 
+@pytest.mark.parametrize(("reset", "trips"), [(True, False), (False, True)])
+async def test_a_task_that_was_healthy_once_makes_the_circuit_breaker_forget_unless_told_not_to(stage, reset, trips):
+    threshold = {"type": "COUNT", "value": 2}
+    breaker = {"enable": True, "rollback": True, "thresholdConfiguration": threshold, "resetOnHealthyTask": reset}
+    await stage.create(configuration("CANARY", PAUSED_STEPS, deploymentCircuitBreaker=breaker))
+
+    await stage.update(taskDefinition=await stage.register("later", LATER="ends"))
+    deployment = stage.service().latest
+    await stage.until(lambda: deployment.target.fleet.failures_in_all == 2)
+    await stage.until(lambda: deployment.ended or deployment.target.fleet.healthy)
+
+    assert deployment.ended is trips
+
+
 async def test_the_circuit_breaker_may_be_for_rolling_deployments_alone(tmp_path):
     async with staged(tmp_path, breaker_for_all=False) as stage:
         await stage.create(configuration("CANARY", **BREAKER))
@@ -281,6 +310,18 @@ async def test_going_back_to_the_old_task_definition_by_hand_is_a_deployment_too
 
     assert [one.status for one in stage.service().deployments] == ["SUCCESSFUL", "STOPPED", "SUCCESSFUL"]
     await assert_gone_back(stage)
+
+
+async def test_a_rule_that_somebody_deleted_fails_the_way_forward_and_the_way_back(stage):
+    await half_way(stage)
+
+    await stage.call("delete_rule", RuleArn=stage.rules[0])
+    await stage.proceed()
+    ended = await stage.ended()
+
+    assert ended["status"] == "ROLLBACK_FAILED"
+    assert stage.rules[0] in ended["statusReason"]
+    assert stage.rules[0] in ended["rollback"]["reason"]
 
 
 async def test_users_meet_no_failure_while_deployments_go_forth_and_back(stage):

@@ -120,6 +120,19 @@ async def test_a_task_that_dies_in_service_is_replaced(stage):
     assert task["containers"][0]["exitCode"] == 137
 
 
+async def test_a_task_that_falls_ill_in_service_is_replaced(stage):
+    definition = await stage.register("later", LATER="fails")
+    await stage.create(configuration("BLUE_GREEN"))
+
+    await stage.update(taskDefinition=definition)
+    assert (await stage.ended())["status"] == "SUCCESSFUL"
+    fleet = stage.service().current.fleet
+    await stage.until(lambda: fleet.failures_in_all == 1 and fleet.healthy == 1)
+
+    ill = next(task for task in await stage.stopped_tasks() if task["taskDefinitionArn"] == definition)
+    assert ill["stoppedReason"] == f"Task failed ELB health checks in (target-group {stage.groups[1]})"
+
+
 async def test_a_service_is_scaled_without_a_deployment(stage):
     await stage.create(configuration("BLUE_GREEN"))
 
