@@ -53,10 +53,12 @@ class Balancer:
         self._deal(group)
         timeout_s = max(group.drain_s / self.pace.speed, _LEAST_DRAIN_S)
         splitters = (listener.splitter for listener in self.estate.listeners.values())
-        await asyncio.gather(*(splitter.vacated(tuple(leaving), timeout_s) for splitter in splitters))
-        for backend, target in leaving.items():
-            if group.targets.get(backend) is target:
-                del group.targets[backend]
+        try:
+            await asyncio.gather(*(splitter.vacated(tuple(leaving), timeout_s) for splitter in splitters))
+        finally:
+            for backend, target in leaving.items():
+                if group.targets.get(backend) is target:
+                    del group.targets[backend]
 
     def weights(self, rule_arn: str) -> dict[str, int]:
         """Return the weights that a rule asks for, by target group."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import lcm
 from typing import Any
 
-from rehearsal.aws.health import HEALTHY, INITIAL, Health, HealthCheck
+from rehearsal.aws.health import HEALTHY, INITIAL, Health, HealthCheck, accepts
 from rehearsal.aws.refusal import Refusal
 from rehearsal.backend import Backend, Backends
 
@@ -61,6 +61,10 @@ class Group:
         del shape["Name"]
         if shape["TargetType"] not in ("ip", "instance") or shape["Protocol"] != "HTTP":
             raise Refusal("ValidationError", "Target groups here are of type ip, and speak HTTP.")
+        try:
+            accepts(str(shape["Matcher"].get("HttpCode", "200")), 200)
+        except ValueError as problem:
+            raise Refusal("ValidationError", f"{shape['Matcher']} names no HTTP codes.") from problem
         return cls(arn, shape)
 
     @property

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 
 import pytest
 from rehearsed import catalogue
 from rehearsed_aws import forward, lab
 
 from rehearsal.aws import Refusal
+from rehearsal.backend import Backend
 from rehearsal.platform import Platform
 from rehearsal.splitter import Fault, Place
 
@@ -94,6 +96,21 @@ async def test_real_processes_are_seen_to_come_and_to_die(at, tmp_path):
         assert await at.read() == "502"
     finally:
         await platform.close()
+
+
+async def test_what_answers_with_something_else_than_http_is_unhealthy(at):
+    async def babble(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"x" * 100_000)
+        with suppress(OSError):
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(babble, "127.0.0.1", 0)
+    async with server:
+        backend = Backend("127.0.0.1", server.sockets[0].getsockname()[1])
+        await at.balancer.register(at.blue, "shop:1", [backend])
+        await until_health(at, at.blue, ("unhealthy", "Target.FailedHealthChecks"))
+        await at.balancer.deregister(at.blue, [backend])
 
 
 async def test_targets_of_a_group_that_no_rule_names_are_unused(at):

@@ -146,6 +146,12 @@ async def test_the_default_rule_is_changed_and_deleted_only_with_its_listener(at
         ("create_listener", {"Protocol": "HTTPS"}, "UnsupportedProtocol"),
         ("modify_listener", {"ListenerArn": "LISTENER", "Port": 1}, "InvalidConfigurationRequest"),
         ("create_load_balancer", {"Name": "nlb", "Type": "network"}, "InvalidConfigurationRequest"),
+        (
+            "create_target_group",
+            {"Name": "a", "Protocol": "HTTP", "Matcher": {"HttpCode": "200,fine"}},
+            "ValidationError",
+        ),
+        ("create_target_group", {"Name": "a", "Protocol": "TCP", "Port": 80}, "ValidationError"),
         ("add_tags", {"ResourceArns": ["RULE0"], "Tags": [{"Key": "a"}]}, "RuleNotFound"),
     ],
 )

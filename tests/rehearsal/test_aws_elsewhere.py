@@ -101,6 +101,7 @@ async def test_the_journal_names_the_service_as_iam_does():
 async def test_without_moto_the_answer_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "moto.server", None)
     async with fronted() as at:
+        assert await at.front.elsewhere.alarm_state("shop-5xx") == "INSUFFICIENT_DATA"
         code, message, status = await at.call.refused("sts", "get_caller_identity")
     assert (code, status) == ("NotImplemented", 501)
     assert "install moto" in message
