@@ -1,7 +1,7 @@
 # Everything needs only make and python3; what else is needed is installed into .venv, by the first target you type.
 #
 #   make setup      install into .venv, nothing else
-#   make demo       a release, and one that is put back, on this machine (ARGS="--bad slow", ARGS=--keep)
+#   make demo       a release, and one that is put back, on this machine (TARGET=ecs, ARGS="--bad slow", ARGS=--keep)
 #   make test       all tests but the campaign (ARGS="tests/surefoot -k traffic")
 #   make check      formatting, lint, types, import contracts, workflows
 #   make campaign   kill -9 after every write; takes long
@@ -9,6 +9,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+TARGET ?= cloud-run
 UV := 0.13.8
 BIN := .venv/bin
 PACKAGES := surefoot tasks flows commands rehearsal
@@ -36,7 +37,7 @@ $(READY): uv.lock pyproject.toml
 	@touch $@
 
 demo: $(READY)
-	$(BIN)/surefoot demo $(ARGS)
+	$(BIN)/surefoot demo --target $(TARGET) $(ARGS)
 
 # Half of the time is spent waiting for real processes: three at once were the quickest on two cores.
 test: $(READY)

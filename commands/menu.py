@@ -19,7 +19,7 @@ from tasks.settings.near import near
 SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Try": {
         "demo": ("commands.demo:demo", "a release and a rollback, on this laptop"),
-        "rehearsal": ("commands.rehearsal:rehearsal", "a Cloud Run and a Slack that live on this laptop"),
+        "rehearsal": ("commands.rehearsal:rehearsal", "a Cloud Run, an ECS and a Slack that live on this laptop"),
         "init": ("commands.init:init", "write a service file from what runs already"),
     },
     "Check": {

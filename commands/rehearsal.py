@@ -1,4 +1,4 @@
-"""`surefoot rehearsal up`: a Cloud Run and a Slack that live on this laptop."""
+"""`surefoot rehearsal up`: a Cloud Run, an ECS and a Slack that live on this laptop."""
 
 import asyncio
 import os
@@ -12,6 +12,7 @@ import click
 
 from commands.folder import made
 from commands.menu import examples
+from commands.platforms import ECS_SPEED, PLATFORMS, SHOPS
 from commands.row import Row
 from commands.terminal import Sign, Terminal, document
 from surefoot.errors import Unavailable
@@ -42,7 +43,7 @@ def addressed(ctx: click.Context, parameter: click.Parameter, given: tuple[str, 
 
 @click.group(epilog=_EXAMPLES, subcommand_metavar="COMMAND …")
 def rehearsal() -> None:
-    """A Cloud Run and a Slack that live on this laptop: nothing leaves it, nothing is billed."""
+    """A Cloud Run, an ECS and a Slack that live on this laptop: nothing leaves it, nothing is billed."""
 
 
 @rehearsal.command(epilog=_EXAMPLES)
@@ -53,6 +54,10 @@ def rehearsal() -> None:
 @click.option("--slack-port", type=_PORT, default=8703, show_default=True, help="Slack stand-in.")
 @click.option(
     "--public", multiple=True, callback=addressed, metavar="SERVICE=PORT", help="A service's address (shop=8800)."
+)
+@click.option("--aws-port", type=_PORT, default=8704, show_default=True, help="AWS's APIs.")
+@click.option(
+    "--target", type=click.Choice(list(PLATFORMS)), default="cloud-run", show_default=True, help="Where the shop runs."
 )
 @click.option("--any-port", is_flag=True, help="Whatever is free, instead of all of these.")
 @click.option("--empty", is_flag=True, help="Without the sample shop.")
@@ -86,8 +91,8 @@ async def _up(
     environ = {"REHEARSAL_SLACK_TOKEN": TOKEN, **os.environ}
     async with child(arguments(folder, announce, **typed), environ, log, module="rehearsal") as process:
         cloud = await announced(process, announce, log)
-        services = {} if empty else await seed(cloud, _LIVE)
-        file = "" if empty else str(write_service_file(folder, cloud))
+        services = {} if empty else await seed(cloud, _LIVE, typed["target"])
+        file = "" if empty else str(write_service_file(folder, cloud, typed["target"]))
         if as_json:
             there = {"services": services, "service_file": file or None, "images": images}
             click.echo(document("rehearsal/1", {**asdict(cloud), **there}))
@@ -104,7 +109,9 @@ def arguments(
     folder: Path,
     announce: Path,
     *,
+    target: str,
     grpc_port: int,
+    aws_port: int,
     control_port: int,
     slack_port: int,
     public: tuple[str, ...],
@@ -112,18 +119,22 @@ def arguments(
     catalogue: Path | None,
 ) -> list[str]:
     """Return how `python -m rehearsal` is started."""
-    ports = {"--grpc-port": grpc_port, "--control-port": control_port, "--slack-port": slack_port}
-    shops = public or (() if any_port else ("shop=8800", "shop-staging=8801"))
+    ports = {"--grpc-port": grpc_port, "--aws-port": aws_port, "--control-port": control_port}
+    ports |= {"--slack-port": slack_port}
+    usual = () if any_port or target == "ecs" else tuple(f"{name}={port}" for name, port in SHOPS.items())
+    shops = public or usual
     return [
         *("--state", str(folder), "--announce", str(announce), "--channel", "shop-releases"),
         *(word for name, port in ports.items() for word in (name, "0" if any_port else str(port))),
         *(word for each in shops for word in ("--public", each)),
         *(("--catalogue", str(catalogue.absolute())) if catalogue else ()),
+        *(("--speed", str(ECS_SPEED)) if target == "ecs" else ()),
     ]
 
 
 def _tell(terminal: Terminal, cloud: "Cloud", services: dict[str, str], file: str, image: str) -> None:
-    shown = {"cloud": f"{cloud.grpc}   Cloud Run Admin API", "slack": cloud.slack_page, "control": cloud.control}
+    shown = {"cloud": f"{cloud.grpc}   Cloud Run Admin API", "aws": f"{cloud.aws}   AWS_ENDPOINT_URL"}
+    shown |= {"slack": cloud.slack_page, "control": cloud.control}
     for name, address in {**services, **shown, **({"file": file} if file else {})}.items():
         click.echo("\n".join(Row(Sign.GOOD, name, (address,)).show(terminal, len("shop-staging"))))
     if file:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from commands.engine import child
+from commands.platforms import ECS_SPEED, SHOPS
 from rehearsal.catalogue import SAMPLE, Catalogue
 from surefoot.errors import ConfigError, Unavailable
 
@@ -30,15 +31,17 @@ class Cloud:
     slack: str
     slack_page: str
     aws: str = ""
+    registry: str = ""
 
     async def stats(self, service: str) -> dict[str, tuple[int, int]]:
-        """Return (requests, failed requests) of users at the public address, by revision, counted at the splitter."""
+        """Return (requests, failed requests) of users at the public address, by image, counted at the splitter."""
         import aiohttp  # noqa: PLC0415 (--help does without)
 
         async with aiohttp.ClientSession() as http, http.get(f"{self.control}/stats/{service}") as answer:
             found: dict[str, Any] = await answer.json()
-        seen = {name: each.get("public", {}) for name, each in found["revisions"].items()}
-        return {name: (each.get("requests", 0), each.get("failures", 0)) for name, each in seen.items()}
+        images = found["images"]
+        seen = {images[name]: each.get("public", {}) for name, each in found["revisions"].items() if name in images}
+        return {image: (each.get("requests", 0), each.get("failures", 0)) for image, each in seen.items()}
 
 
 def image(version: str) -> str:
@@ -68,11 +71,14 @@ def free_port(wanted: int) -> int:
 
 
 @asynccontextmanager
-async def rehearsed(folder: Path, environ: Mapping[str, str] = os.environ) -> AsyncIterator[Cloud]:
-    """Run the rehearsal while the block runs, with shop 1.0.0 serving in staging and production."""
+async def rehearsed(folder: Path, platform: str, environ: Mapping[str, str] = os.environ) -> AsyncIterator[Cloud]:
+    """Run the rehearsal while the block runs."""
     announce, log = folder / "addresses.json", folder / "rehearsal.log"
     arguments = ["--state", str(folder / "cloud"), "--announce", str(announce), "--channel", CHANNEL]
-    arguments += ["--public", f"shop={free_port(8800)}", "--public", f"shop-staging={free_port(8801)}"]
+    if platform == "ecs":
+        arguments += ["--speed", str(ECS_SPEED)]
+    else:
+        arguments += [word for name, port in SHOPS.items() for word in ("--public", f"{name}={free_port(port)}")]
     async with child(arguments, {**environ, "REHEARSAL_SLACK_TOKEN": TOKEN}, log, module="rehearsal") as process:
         yield await announced(process, announce, log)
 
@@ -96,8 +102,17 @@ def _end_of(log: Path) -> str:
     return "\n  ".join(log.read_text(errors="replace").splitlines()[-5:])
 
 
-async def seed(cloud: Cloud, version: str) -> dict[str, str]:
+async def seed(cloud: Cloud, version: str, platform: str) -> dict[str, str]:
     """Create the shop in staging and production, as a team would find it; return its addresses by service."""
+    if platform == "ecs":
+        from commands.rehearsed_ecs import seed_ecs  # noqa: PLC0415 (--help does without)
+
+        making = (seed_ecs(cloud.aws, name, image(version), port=free_port(port)) for name, port in SHOPS.items())
+        return {made.service: made.url for made in await asyncio.gather(*making)}
+    return await _seed_cloud_run(cloud, version)
+
+
+async def _seed_cloud_run(cloud: Cloud, version: str) -> dict[str, str]:
     import grpc  # noqa: PLC0415 (the cloud's client takes a second to load)
     from google.cloud import run_v2  # noqa: PLC0415
     from google.cloud.run_v2.services.services.transports import ServicesGrpcAsyncIOTransport  # noqa: PLC0415
@@ -116,16 +131,30 @@ async def seed(cloud: Cloud, version: str) -> dict[str, str]:
     return found
 
 
-def write_service_file(folder: Path, cloud: Cloud) -> Path:
-    """Write the rehearsal's service file with the addresses of this cloud filled in; return where."""
+def write_service_file(folder: Path, cloud: Cloud, platform: str) -> Path:
+    """Write the rehearsal's service file with the addresses of this cloud filled in; return where.
+
+    On ECS the production's climb is one step and then all: even steps of another number would do as well.
+    """
     from ruamel.yaml import YAML  # noqa: PLC0415 (--help does without)
 
     yaml = YAML()
     document = yaml.load(_SAMPLE_SERVICE.read_text())
     for environment in document["environments"].values():
-        environment["target"]["endpoint"] = cloud.grpc
+        if platform == "ecs":
+            environment["target"] = _on_ecs(environment["target"]["service"], cloud)
+            environment["rollout"]["steps"][1:-1] = []
+        else:
+            environment["target"]["endpoint"] = cloud.grpc
         environment["notices"]["slack"]["api_url"] = cloud.slack
     file = folder / "shop.yaml"
     with file.open("w") as written:
         yaml.dump(document, written)
     return file
+
+
+def _on_ecs(service: str, cloud: Cloud) -> dict[str, str]:
+    from commands.rehearsed_ecs import CLUSTER, REGION  # noqa: PLC0415 (--help does without)
+
+    where = {"kind": "ecs", "region": REGION, "cluster": CLUSTER, "service": service, "endpoint": cloud.aws}
+    return {**where, "hook_timeout": "1h", "poll_every": "200ms"}

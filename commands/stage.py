@@ -37,7 +37,7 @@ class Told:
     """How one release ended: the most traffic it had, and what its users met."""
 
     version: str
-    revision: str
+    image: str
     percent: int
     phase: str
     put_back_s: float | None
@@ -101,7 +101,7 @@ class Stage:
         seen = await self.cloud.stats("shop")
         rows = [f"\n{'':20}{'reached':>8}{'requests it got':>18}{'failed because of it':>23}{'put back':>10}"]
         for each in told:
-            requests, failed = seen.get(each.revision, (0, 0))
+            requests, failed = seen.get(each.image, (0, 0))
             back = "—" if each.put_back_s is None else took(each.put_back_s)
             name = f"  shop {each.version}"
             rows.append(f"{name:<20}{each.percent:>6} %{count(requests):>18}{count(failed):>23}{back:>10}")
@@ -181,7 +181,7 @@ class Stage:
         percent = max((fields.get("at", 0) for fields in reached if "move" in fields), default=0)
         back = await store.run(_seconds_of_the_way_back, last.id) if last.phase is Phase.PUT_BACK else None
         in_production = last.key == "shop/production"
-        return Told(release.version, last.canary, percent if in_production else 0, last.phase, back)
+        return Told(release.version, str(release.image), percent if in_production else 0, last.phase, back)
 
 
 async def _ask_for(release: Release) -> FlowRun:
