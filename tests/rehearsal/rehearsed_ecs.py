@@ -34,16 +34,17 @@ while True:
         line.sendall(head + body)
     line.close()
 """
-# Is healthy at first; after three answers it fails, or ends.
-_LATER = """
+# Is healthy until it is asked for /ill, and runs until it is asked for /end.
+_FRAIL = """
 import http.server, os
 class Handler(http.server.BaseHTTPRequestHandler):
-    answers = 0
+    status = 200
     def do_GET(self):
-        Handler.answers += 1
-        if Handler.answers > 3 and os.environ["LATER"] == "ends":
+        if self.path == "/end":
             os._exit(7)
-        self.send_response(500 if Handler.answers > 3 else 200)
+        if self.path == "/ill":
+            Handler.status = 500
+        self.send_response(Handler.status)
         self.end_headers()
 http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
 """
@@ -54,7 +55,7 @@ _IMAGES = {
     "crash": "import sys; print('no database'); sys.exit(3)",
     "hang": "import time; time.sleep(60)",
     "deaf": "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + _ANSWERS,
-    "later": _LATER,
+    "frail": _FRAIL,
 }
 PAUSED_STEPS = {"targetType": "PAUSE", "lifecycleStages": ["PRE_PRODUCTION_TRAFFIC_SHIFT"]}
 
@@ -219,6 +220,11 @@ class Stage:
         """Describe the tasks that have ended."""
         arns = await self.call("list_tasks", cluster=CLUSTER, serviceName=NAME, desiredStatus="STOPPED")
         return list((await self.call("describe_tasks", cluster=CLUSTER, tasks=arns["taskArns"]))["tasks"])
+
+    async def ask_preview(self, path: str) -> int:
+        """Ask what testers are shown, and return the status."""
+        async with self.browser.get(self.url + path, headers={"x-preview": "yes"}) as answer:
+            return answer.status
 
     async def answers(self, requests: int = 1, **headers: str) -> Counter[str]:
         """Ask so often, and count what users are told."""

@@ -244,10 +244,14 @@ async def test_a_task_that_was_healthy_once_makes_the_circuit_breaker_forget_unl
     breaker = {"enable": True, "rollback": True, "thresholdConfiguration": threshold, "resetOnHealthyTask": reset}
     await stage.create(configuration("CANARY", PAUSED_STEPS, deploymentCircuitBreaker=breaker))
 
-    await stage.update(taskDefinition=await stage.register("later", LATER="ends"))
+    await stage.update("frail")
+    await stage.paused()
     deployment = stage.service().latest
-    await stage.until(lambda: deployment.target.fleet.failures_in_all == 2)
-    await stage.until(lambda: deployment.ended or deployment.target.fleet.healthy)
+    for failures in (1, 2):
+        await stage.until(lambda: deployment.target.fleet.healthy == 1)
+        await stage.ask_preview("end")
+        await stage.until(lambda failures=failures: deployment.target.fleet.failures_in_all == failures)
+    await stage.until(lambda: deployment.ended or deployment.target.fleet.healthy == 1)
 
     assert deployment.ended is trips
 

@@ -121,16 +121,15 @@ async def test_a_task_that_dies_in_service_is_replaced(stage):
 
 
 async def test_a_task_that_falls_ill_in_service_is_replaced(stage):
-    definition = await stage.register("later", LATER="fails")
-    await stage.create(configuration("BLUE_GREEN"))
-
-    await stage.update(taskDefinition=definition)
-    assert (await stage.ended())["status"] == "SUCCESSFUL"
+    await stage.create(configuration("BLUE_GREEN"), tag="frail")
     fleet = stage.service().current.fleet
+
+    assert await stage.ask_preview("ill") == 500
     await stage.until(lambda: fleet.failures_in_all == 1 and fleet.healthy == 1)
 
-    ill = next(task for task in await stage.stopped_tasks() if task["taskDefinitionArn"] == definition)
-    assert ill["stoppedReason"] == f"Task failed ELB health checks in (target-group {stage.groups[1]})"
+    (ill,) = await stage.stopped_tasks()
+    assert ill["stoppedReason"] == f"Task failed ELB health checks in (target-group {stage.groups[0]})"
+    assert await stage.ask_preview("") == 200
 
 
 async def test_a_service_is_scaled_without_a_deployment(stage):
