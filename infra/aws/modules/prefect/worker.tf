@@ -44,13 +44,20 @@ resource "aws_ecs_task_definition" "worker" {
       logConfiguration = local.log.worker
     },
     {
-      name             = "worker"
-      image            = var.settings.worker_image
-      essential        = true
-      dependsOn        = [{ containerName = "database", condition = "SUCCESS" }]
-      environment      = [for name, value in local.worker_environment : { name = name, value = value }]
-      secrets          = [for name, arn in local.worker_secrets : { name = name, valueFrom = arn }]
-      stopTimeout      = 120
+      name        = "worker"
+      image       = var.settings.worker_image
+      essential   = true
+      dependsOn   = [{ containerName = "database", condition = "SUCCESS" }]
+      environment = [for name, value in local.worker_environment : { name = name, value = value }]
+      secrets     = [for name, arn in local.worker_secrets : { name = name, valueFrom = arn }]
+      stopTimeout = 120
+      healthCheck = {
+        command     = ["CMD", "python", "-c", file("${path.module}/health.py"), "prefect", "worker", "start"]
+        interval    = 30
+        timeout     = 10
+        retries     = 3
+        startPeriod = 180
+      }
       logConfiguration = local.log.worker
     },
   ])

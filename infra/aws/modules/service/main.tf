@@ -44,7 +44,6 @@ resource "aws_ecs_service" "this" {
   desired_count                     = var.rollout.desired_count
   health_check_grace_period_seconds = 30
   enable_ecs_managed_tags           = true
-  propagate_tags                    = "TASK_DEFINITION"
 
   deployment_controller {
     type = "ECS"
