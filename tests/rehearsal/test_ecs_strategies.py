@@ -57,6 +57,12 @@ async def test_a_canary_shows_itself_to_a_share_of_users_and_waits_before_every_
     assert await stage.answers(40) == {"shop:1": 30, "shop:2": 10}
     assert told["targetServiceRevision"]["requestedProductionTrafficWeight"] == 25
     assert told["sourceServiceRevisions"][0]["requestedProductionTrafficWeight"] == 75
+    service = await stage.told()
+    assert [(one["status"], one["rolloutState"]) for one in service["deployments"]] == [
+        ("PRIMARY", "IN_PROGRESS"),
+        ("ACTIVE", "COMPLETED"),
+    ]
+    assert [one["runningTaskCount"] for one in service["currentServiceRevisions"]] == [1, 1]
     await stage.proceed()
     ended = await stage.ended()
 
@@ -135,6 +141,21 @@ async def test_a_percent_with_a_fraction_becomes_weights_without_one(stage):
     await stage.paused()
 
     assert await weights(stage) == [875, 125]
+
+
+async def test_a_shift_that_was_asked_for_is_seen_in_the_rule_and_by_users_only_later(stage):
+    await stage.create(configuration("CANARY", PAUSED_STEPS))
+    await stage.update("better")
+    await stage.paused()
+
+    stage.balancer.pace.traffic_lag_s = 2.0
+    await stage.proceed()
+    await stage.until(lambda: stage.service().latest.production == 25)
+    assert await weights(stage) == [100, 0]
+    await stage.until(lambda: stage.balancer.weights(stage.rules[0])[stage.groups[1]] == 25)
+    assert await stage.answers(8) == {"shop:1": 8}
+    await stage.until(lambda: len(stage.service().latest.hooks) == 2)
+    assert await stage.answers(8) == {"shop:1": 6, "shop:2": 2}
 
 
 async def test_steps_and_the_end_are_baked_for_as_long_as_the_configuration_says(stage):
@@ -224,3 +245,17 @@ async def test_two_services_are_deployed_side_by_side(stage):
 
     assert (await stage.ended("cart"))["status"] == "SUCCESSFUL"
     assert (await stage.deployment())["status"] == "IN_PROGRESS"
+
+
+async def test_of_two_updates_at_once_one_overtakes_the_other(stage):
+    await stage.create(configuration("BLUE_GREEN"))
+    wanted = [await stage.register(tag) for tag in ("better", "best")]
+
+    await asyncio.gather(*(stage.update(taskDefinition=one) for one in wanted))
+    ended = await stage.ended()
+
+    assert ended["status"] == "SUCCESSFUL"
+    assert [one.status for one in stage.service().deployments] == ["SUCCESSFUL", "STOPPED", "SUCCESSFUL"]
+    told = await stage.told()
+    assert told["runningCount"] == 1
+    assert await stage.answers(4) == {told["taskDefinition"].rpartition("/")[2]: 4}
