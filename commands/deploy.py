@@ -8,11 +8,12 @@ import click
 
 from commands import exits
 from commands.confirm import confirm
+from commands.image import pinned
 from commands.menu import examples
 from commands.terminal import Terminal, document
 from commands.wanted import Wanted
 from surefoot.errors import ConfigError
-from surefoot.release import Image, commit_problem
+from surefoot.release import commit_problem
 from surefoot.service import Environment
 
 if TYPE_CHECKING:
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog=examples(
-        ("a merged commit, to staging", "surefoot deploy shop staging --image R@sha256:… --commit 4e1c9aa"),
+        ("a merged commit, to staging", "surefoot deploy shop staging --image R:1.9.0 --commit 4e1c9aa"),
         ("what staging has verified; a person is asked first", "surefoot deploy shop production --image R@sha256:…"),
         codes="0 done · 2 bad input · 3 put back · 4 waits for a yes · 5 refused",
     )
 )
 @click.argument("service", metavar="SERVICE|FILE")
 @click.argument("environment")
-@click.option("--image", required=True, metavar="REPO@sha256:…", help="By digest: a tag can be moved.")
+@click.option("--image", required=True, metavar="IMAGE", help="REPO@sha256:… or REPO:TAG.")
 @click.option("--commit", default="", help="What it was built from (needed the first time).")
 @click.option("--version", default="", help="What people call it; else the commit's start.")
 @click.option("--title", default="", help="What it brings, in a line.")
@@ -46,7 +47,7 @@ def deploy(ctx: click.Context, /, **typed: Any) -> None:
     place = settings.environment(settings.load(typed["service"]), typed["environment"])
     if typed["commit"] and (problem := commit_problem(typed["commit"])):
         raise ConfigError(f"--commit: {problem}")
-    wanted = Wanted(_image(typed["image"]), *(typed[each] for each in ("commit", "version", "title", "accept_drift")))
+    wanted = Wanted(pinned(typed["image"]), *(typed[each] for each in ("commit", "version", "title", "accept_drift")))
     if place.name == "production" and place.approval is None:
         confirm(f"Release {wanted.image} to {place.key}? Nobody else is asked", yes=typed["yes"])
     try:
@@ -84,13 +85,6 @@ def say(terminal: Terminal, story: "Story", ended: "Outcome", *, as_json: bool, 
     undo = undo_command(story.environment.place, story.attempt.before) if story.attempt else ""
     click.echo("\n".join(closing(story, ended, undo)))
     click.echo(terminal.next(*next_commands(story, ended)), err=not terminal.live)
-
-
-def _image(text: str) -> Image:
-    try:
-        return Image.parse(text)
-    except ValueError as problem:
-        raise ConfigError(f"--image: {problem}") from problem
 
 
 def _detached(watched: "Watched", *, as_json: bool) -> int:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from commands import exits
+from commands.image import pinned
 from commands.menu import examples
 from commands.terminal import Terminal, document
-from surefoot.errors import ConfigError, NotNow
+from surefoot.errors import NotNow
 from surefoot.release import Image
 from surefoot.service import Environment, Service
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 )
 @click.argument("service", metavar="SERVICE|FILE")
 @click.argument("environment")
-@click.option("--image", default="", metavar="REPO@sha256:…", help="What would be released.")
+@click.option("--image", default="", metavar="IMAGE", help="REPO@sha256:… or REPO:TAG.")
 @click.option("--json", "as_json", is_flag=True, help="One document on stdout.")
 @click.pass_context
 def plan(ctx: click.Context, *, service: str, environment: str, image: str, as_json: bool) -> None:
@@ -38,12 +39,10 @@ def plan(ctx: click.Context, *, service: str, environment: str, image: str, as_j
     from commands.outlook import as_fields, lines  # noqa: PLC0415 (--help does without)
     from tasks import settings  # noqa: PLC0415
 
-    try:
-        wanted = Image.parse(image) if image else None
-    except ValueError as problem:
-        raise ConfigError(f"--image: {problem}") from problem
     found = settings.load(service)
-    outlook = asyncio.run(_outlook(found, settings.environment(found, environment), wanted))
+    place = settings.environment(found, environment)
+    wanted = pinned(image) if image else None
+    outlook = asyncio.run(_outlook(found, place, wanted))
     code = exits.REFUSED if outlook.refusal else exits.DONE
     terminal: Terminal = ctx.obj
     if as_json:
@@ -81,7 +80,7 @@ async def _outlook(service: Service, place: Environment, image: Image | None) ->
         release=asked.release if asked else None,
         revision=canary_name(place, asked.release) if asked else "",
         hash=hashed,
-        refusal=_refusal(place, live, past, image, asked),
+        refusal=await _refusal(place, live, past, image, asked),
         calls=calls,
     )
 
@@ -109,16 +108,19 @@ async def _hash(service: Service, place: Environment, target: "Target", store: "
     return question.hash
 
 
-def _refusal(
+async def _refusal(
     place: Environment, live: "Live", past: "list[Attempt]", image: Image | None, asked: "Asked | None"
 ) -> str:
     """Return why it would be refused now, "" when it would not be."""
-    from tasks.rollout import preflight  # noqa: PLC0415 (--help does without)
+    from tasks.pin import pullable  # noqa: PLC0415 (--help does without)
+    from tasks.rollout import preflight  # noqa: PLC0415
 
     if place.name == "production" and image is not None and (asked is None or asked.verified_at is None):
         return f"staging has not verified it; surefoot deploy {place.service} staging --image {image}"
     try:
         preflight(place, live, past)
+        if image is not None:
+            await pullable(image)
     except NotNow as problem:
         return str(problem)
     return ""

@@ -52,6 +52,7 @@ def rehearsal() -> None:
     "--control-port", type=_PORT, default=8702, show_default=True, help="Faults, journal, statistics, metrics."
 )
 @click.option("--slack-port", type=_PORT, default=8703, show_default=True, help="Slack stand-in.")
+@click.option("--registry-port", type=_PORT, default=8705, show_default=True, help="The images' registry.")
 @click.option(
     "--public", multiple=True, callback=addressed, metavar="SERVICE=PORT", help="A service's address (shop=8800)."
 )
@@ -114,13 +115,14 @@ def arguments(
     aws_port: int,
     control_port: int,
     slack_port: int,
+    registry_port: int,
     public: tuple[str, ...],
     any_port: bool,
     catalogue: Path | None,
 ) -> list[str]:
     """Return how `python -m rehearsal` is started."""
     ports = {"--grpc-port": grpc_port, "--aws-port": aws_port, "--control-port": control_port}
-    ports |= {"--slack-port": slack_port}
+    ports |= {"--slack-port": slack_port, "--registry-port": registry_port}
     usual = () if any_port or target == "ecs" else tuple(f"{name}={port}" for name, port in SHOPS.items())
     shops = public or usual
     return [
@@ -138,20 +140,21 @@ def _tell(terminal: Terminal, cloud: "Cloud", services: dict[str, str], file: st
     for name, address in {**services, **shown, **({"file": file} if file else {})}.items():
         click.echo("\n".join(Row(Sign.GOOD, name, (address,)).show(terminal, len("shop-staging"))))
     if file:
-        click.echo(f"\n{terminal.next(*then(file, image))}", err=not terminal.live)
+        click.echo(f"\n{terminal.next(*then(file, image, cloud.registry))}", err=not terminal.live)
     click.echo("Ctrl-C stops it; nothing is left running.", err=not terminal.live)
 
 
-def then(file: str, image: str) -> list[str]:
+def then(file: str, image: str, registry: str) -> list[str]:
     """Return what to type next: each line is complete, for another terminal."""
     from commands.rehearsed import TOKEN  # noqa: PLC0415 (--help does without)
 
     here = f"SUREFOOT_SERVICES={shlex.quote(file)}"
+    needed = f"REHEARSAL_SLACK_TOKEN={TOKEN} SUREFOOT_REGISTRIES={registry}"
     plan = f"{here} surefoot plan shop production"
     if not image:
         return [plan]
     return [
         plan,
-        f"REHEARSAL_SLACK_TOKEN={TOKEN} {here} surefoot up   # a release needs it; leave it running",
+        f"{needed} {here} surefoot up   # a release needs it; leave it running",
         f"surefoot deploy {shlex.quote(file)} staging --image {image} --commit {_COMMIT} --version {_NEXT}",
     ]

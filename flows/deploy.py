@@ -57,7 +57,7 @@ async def deploy_production(service: str, release: str, accept_drift: bool = Fal
 async def to_staging(service: str, wanted: Wanted, *, accept_drift: bool = False) -> str:
     """Register, roll out (who is promoted is verified), ask for production."""
     async with open_site(service, "staging", this_run()) as site:
-        release = wanted.release(site.environment.service)
+        release = await wanted.release(site)
         asked = await register(site, release)
         async with hold(site, asked) as lease:
             rollout = await roll_out(site, asked, lease, accept_drift=accept_drift)

@@ -52,6 +52,7 @@ async def _serve(asked_for: argparse.Namespace, catalogue: Catalogue, pace: Pace
         aws_port=asked_for.aws_port,
         control_port=asked_for.control_port,
         slack_port=asked_for.slack_port,
+        registry_port=asked_for.registry_port,
         public_ports=dict(asked_for.public),
         slack_token=os.environ.get(_TOKEN_VARIABLE, SLACK_TOKEN),
         channels=asked_for.channel or [CHANNEL],
@@ -96,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--aws-port", type=_port, default=0, help="all AWS APIs, for AWS_ENDPOINT_URL")
     add("--control-port", type=_port, default=0, help="faults, journal, statistics, /metrics")
     add("--slack-port", type=_port, default=0, help="Slack stand-in")
+    add("--registry-port", type=_port, default=0, help="the registry, for SUREFOOT_REGISTRIES")
     add("--public", type=_fixed_port, action="append", default=[], metavar="SERVICE=PORT", help="a service's address")
     add("--channel", action="append", help=f"a Slack channel, may be repeated (default: {CHANNEL})")
     add("--traffic-lag", type=float, default=usual.traffic_lag_s, help="seconds until a new split is reported")

@@ -1,4 +1,4 @@
-"""The whole rehearsal in one object: both clouds, control and Slack, wired and started together."""
+"""The whole rehearsal in one object: both clouds, a registry, control and Slack, wired and started together."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,6 +9,7 @@ from rehearsal.amazon import Aws
 from rehearsal.catalogue import Catalogue
 from rehearsal.cloud_run import CloudRun, Front, Pace, Reconciler
 from rehearsal.control import Control
+from rehearsal.registry.server import Registry
 from rehearsal.serving import served
 from rehearsal.slack import Slack
 
@@ -24,6 +25,7 @@ class Rehearsal:
     front: Front
     aws: Aws
     slack: Slack
+    registry: Registry
     catalogue: Catalogue
     grpc_endpoint: str
     control_url: str
@@ -49,6 +51,7 @@ class Rehearsal:
             "control": self.control_url,
             "slack": self.slack_url,
             "slack_page": page,
+            "registry": self.registry.hosts,
         }
 
     @classmethod
@@ -62,6 +65,7 @@ class Rehearsal:
         aws_port: int = 0,
         control_port: int = 0,
         slack_port: int = 0,
+        registry_port: int = 0,
         public_ports: Mapping[str, int] | None = None,
         slack_token: str = SLACK_TOKEN,
         channels: Sequence[str] = (CHANNEL,),
@@ -74,6 +78,7 @@ class Rehearsal:
             stack.push_async_callback(cloud.close)
             front = Front(cloud)
             slack = await stack.enter_async_context(Slack.start(slack_token, channels, slack_port))
+            registry = await stack.enter_async_context(Registry.start(catalogue, port=registry_port))
             tally = cloud.reconciler.tally
             aws = await stack.enter_async_context(Aws.start(catalogue, logs / "ecs", pace, tally, aws_port))
             control = Control(front, aws, slack, catalogue)
@@ -81,4 +86,4 @@ class Rehearsal:
             cloud.log_uri = f"{control_url}/logs/{{}}".format
             server, port = await front.serve(grpc_port)
             stack.push_async_callback(server.stop, _STOP_S)
-            yield cls(front, aws, slack, catalogue, f"grpc://127.0.0.1:{port}", control_url, slack_token)
+            yield cls(front, aws, slack, registry, catalogue, f"grpc://127.0.0.1:{port}", control_url, slack_token)

@@ -10,9 +10,10 @@ from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 from sqlalchemy import Connection
 
-from surefoot.errors import ConfigError, NotNow
-from surefoot.release import Commit, Image, Release, commit_problem
+from surefoot.errors import ConfigError, NotNow, TargetError
+from surefoot.release import Commit, Release, commit_problem
 from tasks.clock import now
+from tasks.pin import pin
 from tasks.site import Run, Site
 from tasks.store import ledger, releases
 from tasks.store.releases import Asked
@@ -25,7 +26,10 @@ def this_run() -> Run:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A release as a run's parameters name it; `version` is the commit's start where there is none."""
+    """A release as a run's parameters name it.
+
+    `image` is by tag or by digest; `version` is the commit's start where there is none.
+    """
 
     image: str
     commit: str
@@ -33,19 +37,28 @@ class Wanted:
     title: str = ""
     commits: tuple[dict[str, str], ...] = ()
 
-    def release(self, service: str) -> Release:
-        """Return the release; ConfigError says which parameter is wrong, and what would be right."""
+    async def release(self, site: Site) -> Release:
+        """Return the release; ConfigError says which parameter is wrong, NotNow why a tag names no image just now.
+
+        A run that starts again releases what it asked for at first, wherever a tag points meanwhile.
+        """
+        if known := await site.keep(releases.of_run, site.key, site.run.id):
+            return known.release
         if wrong := commit_problem(self.commit):
             raise ConfigError(f"parameter commit: {wrong}")
         try:
-            image = Image.parse(self.image)
-        except ValueError as problem:
+            image = await pin(self.image)
+        except ConfigError as problem:
             raise ConfigError(f"parameter image: {problem}") from problem
+        except TargetError as problem:
+            raise NotNow(f"parameter image: {problem}") from problem
         try:
             commits = tuple(Commit(each["sha"], each["title"], each.get("author", "")) for each in self.commits)
         except KeyError as problem:
             raise ConfigError(f"parameter commits: each has sha and title; {problem} is missing") from problem
-        return Release(service, image, self.version or self.commit[:7], self.commit, self.title, commits)
+        return Release(
+            site.environment.service, image, self.version or self.commit[:7], self.commit, self.title, commits
+        )
 
 
 async def register(site: Site, release: Release) -> Asked:

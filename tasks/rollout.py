@@ -16,6 +16,7 @@ from surefoot.target import Live
 from surefoot.traffic import Traffic
 from tasks.clock import now
 from tasks.evidence import evidence_of
+from tasks.pin import pullable
 from tasks.site import Site
 from tasks.store import lease, ledger, releases, rollouts
 from tasks.store.lease import Lease
@@ -135,6 +136,7 @@ async def begin(site: Site, asked: Asked, lease: Lease, *, accept_drift: bool = 
         _refuse_what_is_live(site, asked.release, seen)
         past = await site.keep(rollouts.history, site.key, limit=1)
         preflight(site.environment, seen, past, accept_drift=accept_drift)
+        await pullable(asked.release.image)
         begun = await site.keep(_open, _attempt(site, asked.release, lease, seen))
     last = await site.keep(rollouts.last_promoted, site.key)
     previous = last.release.short if last and begun.before == Traffic.all_on(last.canary) else ""

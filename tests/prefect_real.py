@@ -131,6 +131,7 @@ class RealPrefect:
         self._start("rehearsal", "-m", "rehearsal", *more)
         self._until(announced.exists, "the rehearsal")
         self.addresses = json.loads(announced.read_text())
+        self.environ["SUREFOOT_REGISTRIES"] = self.addresses["registry"]
 
     def apply(self) -> None:
         """Create the work pool and every deployment of prefect.yaml; the watchdog's schedule is switched off."""
@@ -469,7 +470,7 @@ def talking_to(prefect: RealPrefect, monkeypatch: pytest.MonkeyPatch) -> Iterato
         temporary_settings,
     )
 
-    for name in ("SUREFOOT_STORE", "SUREFOOT_SERVICES", "REHEARSAL_SLACK_TOKEN"):
+    for name in ("SUREFOOT_STORE", "SUREFOOT_SERVICES", "SUREFOOT_REGISTRIES", "REHEARSAL_SLACK_TOKEN"):
         monkeypatch.setenv(name, prefect.environ[name])
     here = {
         PREFECT_API_URL: prefect.environ["PREFECT_API_URL"],

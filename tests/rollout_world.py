@@ -130,6 +130,7 @@ class World:
             "SUREFOOT_STORE": str(self.store),
             "SUREFOOT_SERVICES": str(self.services),
             "REHEARSAL_SLACK_TOKEN": SLACK_TOKEN,
+            "SUREFOOT_REGISTRIES": self.rehearsal.registry.hosts,
         }
 
     # Services

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from surefoot.errors import ConfigError
 from surefoot.units import parse_duration
+from tasks.registries.stand_ins import read_stand_ins
 from tasks.settings.near import near
 
 KNOWN: Mapping[str, str] = {
     "SUREFOOT_STORE": "where releases, ledger, leases and notices are kept: a file, or a postgresql:// address",
     "SUREFOOT_SERVICES": "the folder of service files, or one file",
     "SUREFOOT_LEASE": "how long a run may be silent before the watchdog takes its rollout over: 30s",
+    "SUREFOOT_REGISTRIES": "what stands in for a registry on this machine: registry.rehearsal=http://127.0.0.1:5000",
 }
 _DEFAULT_STORE = Path(".surefoot/store.db")
 _DATABASES = ("sqlite", "postgresql")
@@ -24,12 +26,13 @@ _LEASE_S, _SHORTEST_LEASE_S = 30.0, 1.0
 class ToolSettings:
     """Where the store is (a database address, which may hold a password: never printed) and the service files are.
 
-    `lease_s` is how long a run at work may be silent, seconds.
+    `lease_s` is how long a run at work may be silent, seconds; `registries` is who stands in for which registry's host.
     """
 
     store_url: str = field(repr=False)
     services: Path | None = None
     lease_s: float = _LEASE_S
+    registries: Mapping[str, str] = field(default_factory=dict)
 
 
 def tool_settings(environ: Mapping[str, str] = os.environ, *, below: Path | None = None) -> ToolSettings:
@@ -43,6 +46,7 @@ def tool_settings(environ: Mapping[str, str] = os.environ, *, below: Path | None
         _store_url(environ.get("SUREFOOT_STORE", ""), root),
         root / services if services else None,
         _lease_s(environ.get("SUREFOOT_LEASE", "")),
+        _registries(environ.get("SUREFOOT_REGISTRIES", "")),
     )
 
 
@@ -70,3 +74,10 @@ def _lease_s(text: str) -> float:
             f"SUREFOOT_LEASE: {text} is shorter than a busy machine's pauses; write 1s or more, such as 30s"
         )
     return seconds
+
+
+def _registries(text: str) -> Mapping[str, str]:
+    try:
+        return read_stand_ins(text)
+    except ConfigError as problem:
+        raise ConfigError(f"SUREFOOT_REGISTRIES: {problem}") from problem

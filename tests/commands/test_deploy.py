@@ -45,11 +45,14 @@ def test_a_release_goes_to_staging_and_is_told_line_by_line(prefect: RealPrefect
 def test_of_an_image_that_staging_has_had_the_commit_is_known(prefect: RealPrefect) -> None:
     prefect.service("known")
     prefect.verified("known")
-    detached = answered(prefect, "deploy", "known", "staging", "--image", image("1.1.0"), "--detach")
+    ran = typed(prefect, "deploy", "known", "staging", "--image", "registry.rehearsal/shop:1.1.0", "--detach", "--json")
+    assert f"registry.rehearsal/shop:1.1.0 is {image('1.1.0')}" in ran.stderr
+    detached = json.loads(ran.stdout)
     assert (detached["outcome"], detached["exit_code"]) == ("Asked", 0)
     run = prefect.run(detached["run"])
     prefect.cancel(detached["run"])
     assert run["parameters"]["commit"] == "4e1c9aa0aaaa"
+    assert run["parameters"]["image"] == image("1.1.0")
     assert {"service:known", "env:staging", "release:1.1.0"} <= set(run["tags"])
 
 
@@ -93,7 +96,11 @@ def test_production_is_refused_what_staging_has_not_verified_with_what_to_do(pre
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["staging", "--image", "shop:1.1.0"], "--image: 'shop:1.1.0' has no digest"),
+        (["staging", "--image", "shop"], "--image: 'shop' has neither tag nor digest"),
+        (
+            ["staging", "--image", "registry.rehearsal/shop:1.1.1"],
+            "--image: registry.rehearsal/shop:1.1.1 is not there",
+        ),
         (["staging", "--image", image("1.1.0"), "--commit", "x y; rm"], "--commit: 'x y; rm' is not a commit's hash"),
         (["staging", "--image", image("1.1.0")], "--commit: staging was never asked for this image"),
         (["production", "--image", image("1.1.0")], "there is no terminal to ask at; say --yes"),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from commands_typed import answered, image, live, typed
+from commands_typed import answered, both_places, image, live, typed
 from prefect_real import RealPrefect
 
 # Real processes on a machine that may be busy.
@@ -26,7 +26,7 @@ def test_plan_prints_what_would_be_done_the_reads_and_the_way_back_and_changes_n
 def test_plan_shows_the_hash_that_a_yes_will_be_bound_to(prefect: RealPrefect) -> None:
     prefect.service("hashed", approvers=["ana"])
     release = prefect.verified("hashed")
-    planned = answered(prefect, "plan", "hashed", "production", "--image", image("1.1.0"))
+    planned = answered(prefect, "plan", "hashed", "production", "--image", "registry.rehearsal/shop:1.1.0")
     run = prefect.start("deploy-production", service="hashed", release=release)
     asked = answered(prefect, "plan", "hashed", "production", "--image", image("1.1.0"))
     assert planned["plan_hash"] == asked["plan_hash"]
@@ -42,6 +42,14 @@ def test_plan_of_what_staging_has_not_verified_says_it_would_be_refused(prefect:
     assert document["refused"].startswith("staging has not verified it; surefoot deploy unproven staging --image")
     assert document["exit_code"] == 5
     assert document["plan_hash"] is None
+
+
+def test_plan_of_an_image_that_is_not_there_says_it_would_be_refused(prefect: RealPrefect) -> None:
+    both_places(prefect, "imageless")
+    gone = f"registry.rehearsal/shop@sha256:{'f' * 64}"
+    document = answered(prefect, "plan", "imageless", "staging", "--image", gone)
+    assert document["refused"].startswith(f"{gone} is not there, though registry.rehearsal/shop is")
+    assert document["exit_code"] == 5
 
 
 def test_looking_makes_no_store(prefect: RealPrefect, tmp_path: Path) -> None:

@@ -56,15 +56,16 @@ def test_the_images_that_a_release_may_name_are_known_by_version() -> None:
 
 
 def test_a_person_is_told_what_to_type_next_and_each_line_is_complete() -> None:
-    plan, up_too, deploy = then("/a folder/shop.yaml", image("1.1.0"))
+    plan, up_too, deploy = then("/a folder/shop.yaml", image("1.1.0"), "registry.rehearsal=http://127.0.0.1:8705")
     assert plan == "SUREFOOT_SERVICES='/a folder/shop.yaml' surefoot plan shop production"
     assert "SUREFOOT_SERVICES='/a folder/shop.yaml' surefoot up " in up_too
     assert "REHEARSAL_SLACK_TOKEN=" in up_too
+    assert " SUREFOOT_REGISTRIES=registry.rehearsal=http://127.0.0.1:8705 " in up_too
     assert shlex.split(deploy) == [
         *("surefoot", "deploy", "/a folder/shop.yaml", "staging", "--image", image("1.1.0")),
         *("--commit", "4e1c9aa", "--version", "1.1.0"),
     ]
-    assert then("shop.yaml", "") == ["SUREFOOT_SERVICES=shop.yaml surefoot plan shop production"]
+    assert then("shop.yaml", "", "") == ["SUREFOOT_SERVICES=shop.yaml surefoot plan shop production"]
 
 
 @pytest.mark.parametrize("words", [("--grpc-port", "65536"), ("--slack-port", "-1"), ("--public", "x=99999")])

@@ -50,6 +50,14 @@ def test_a_silence_that_is_none_is_refused(text: str, why: str) -> None:
         tool_settings({"SUREFOOT_LEASE": text})
 
 
+def test_what_stands_in_for_a_registry_is_an_address_on_this_machine() -> None:
+    stand_in = {"SUREFOOT_REGISTRIES": "registry.rehearsal=http://127.0.0.1:5000"}
+    assert tool_settings(stand_in).registries == {"registry.rehearsal": "http://127.0.0.1:5000"}
+    assert tool_settings({}).registries == {}
+    with pytest.raises(ConfigError, match=r"^SUREFOOT_REGISTRIES: what stands in for registry 'a' is not an address"):
+        tool_settings({"SUREFOOT_REGISTRIES": "a=https://elsewhere.example:443"})
+
+
 def test_a_misspelt_variable_is_refused_with_the_nearest_rather_than_ignored() -> None:
     with pytest.raises(ConfigError, match=r"^SUREFOOT_STOR: unknown; did you mean SUREFOOT_STORE\?$"):
         tool_settings({"SUREFOOT_STOR": "x", "PREFECT_API_URL": "x"})
