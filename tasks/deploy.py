@@ -144,18 +144,21 @@ def may_be_ours(before: Traffic, canary: str, percent: int) -> frozenset[Traffic
 async def settle(target: Target, wanted: Traffic, rollout: str, ours: Collection[Traffic]) -> Live:
     """Return once the traffic is observed to be as wanted, without a mark: the way back, and the end of a climb.
 
-    Interfered when another holds the place, or has set a traffic that is not `ours`. A write that is refused is looked
-    at again before it is believed: what was read may have lagged behind.
+    Interfered when another holds the place, or has set a traffic that is not `ours`; RolledBack when the platform has
+    put back what is wanted. A write that is refused is looked at again before it is believed: what was read may have
+    lagged behind.
     """
     for tried in range(1, _TRIES + 1):
         try:
             live = await target.live()
             if live.mark is None and live.traffic == wanted:
                 return live
+            if live.undone and live.traffic != wanted:
+                raise RolledBack(live.undone)
             _refuse_if_taken_over(live, rollout, ours)
             return await target.shift(wanted, None, live)
         except TargetError as problem:
-            if tried == _TRIES:
+            if tried == _TRIES or isinstance(problem, RolledBack):
                 raise
             _LOG.warning("%s, try %s of %s: %s", wanted, tried, _TRIES, problem)
         await asyncio.sleep(_PAUSE_S)

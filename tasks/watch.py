@@ -7,7 +7,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from surefoot import notice
-from surefoot.errors import Interfered, RolledBack, Unhealthy
+from surefoot.errors import Interfered, RolledBack, TargetError, Unhealthy
 from surefoot.judge import judge
 from surefoot.rollout import Advance, Hold, Move, next_move
 from surefoot.verdict import Outcome, Verdict
@@ -63,9 +63,19 @@ async def look(rollout: Rollout, looks: list[Look], what: str) -> Verdict:
     looks.append(seen)
     rollout.looks += 1
     verdict = judge(looks, plan.harm, plan.limits, rollout.looks, plan.planned_looks)
+    if verdict.outcome is Outcome.FAIL and (undone := await _undone(rollout)):
+        raise RolledBack(undone)  # what was seen are its last tasks going away
     kept = await rollout.record("look", what=what, outcome=verdict.outcome, reason=verdict.reason, seen=seen)
     rollout.verdicts.append(verdict_of(kept.fields))
     return verdict
+
+
+async def _undone(rollout: Rollout) -> str:
+    """Return why the platform put the release back meanwhile, "" where it did not or cannot be asked."""
+    try:
+        return (await rollout.site.target.live()).undone
+    except TargetError:
+        return ""
 
 
 async def _see(rollout: Rollout, seconds: float) -> Look:

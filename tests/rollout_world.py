@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import grpc.aio
 import pytest
@@ -135,17 +135,23 @@ class World:
 
     # Services
 
+    climb: ClassVar[Sequence[Mapping[str, str]]] = CLIMB
+
+    def place(self) -> dict[str, str]:
+        """Return the settings of a target on this cloud, all but the service."""
+        target = {"kind": "cloud_run", "project": "rehearsal", "region": "laptop", "poll_every": "50ms"}
+        return {**target, "endpoint": self.rehearsal.grpc_endpoint, "change_within": "20s"}
+
     def write(
         self, name: str, *, staging: bool = False, approval: Mapping[str, Any] | None = None, **more: Any
     ) -> Path:
         """Write a service file; `more` is the rollout section, `timeout` of the checks, `target` and `on_crash`."""
-        target = {"kind": "cloud_run", "project": "rehearsal", "region": "laptop", "poll_every": "50ms"}
-        target |= {"endpoint": self.rehearsal.grpc_endpoint, "change_within": "20s", **more.pop("target", {})}
+        target = {**self.place(), **more.pop("target", {})}
         crash = {"on_crash": more.pop("on_crash")} if "on_crash" in more else {}
         token = {"env": "REHEARSAL_SLACK_TOKEN"}
         slack = {"channel": f"#{CHANNEL}", "token": token, "api_url": self.rehearsal.slack_url}
         within = {"timeout": more.pop("timeout", "10s"), "expect": ["status == 200"]}
-        plan = {"steps": list(CLIMB), "compare": "0s", "bake": "0s", **LOOK, **more}
+        plan = {"steps": list(self.climb), "compare": "0s", "bake": "0s", **LOOK, **more}
 
         def place(service_id: str) -> dict[str, Any]:
             return {"target": {**target, "service": service_id}, "rollout": plan, "notices": {"slack": slack}, **crash}

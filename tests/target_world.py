@@ -74,6 +74,8 @@ class World:
     marking: ClassVar[str]
     # Whether of two writes at the same moment the platform refuses one; ECS takes both, and the second changes nothing.
     guarded: ClassVar[bool]
+    # How long the platform asks to be left alone in the contract's test of that, seconds.
+    pauses_s: ClassVar[float]
     # How many writes were made, staging among them, when users first move.
     moving: ClassVar[int]
     # Whether a revision that nobody is sent to stays ready beside the others.

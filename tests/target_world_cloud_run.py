@@ -43,6 +43,7 @@ class CloudRunWorld(World):
     marking = "UpdateService"
     moving = 2
     guarded = True
+    pauses_s = 1.4
     keeps = True
     crashed = "exited with code 3"
     hung = "failed to start and listen on the port"

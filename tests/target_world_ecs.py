@@ -53,6 +53,7 @@ class EcsWorld(World):
     marking = "TagResource"
     moving = 3
     guarded = False
+    pauses_s = 0.0
     keeps = False
     crashed = "exited with code 3"
     hung = "health checks"

@@ -19,12 +19,19 @@ _READ_S = 10.0
 _WRITE_S = 30.0
 _CONNECT_S = 5.0
 _PATIENCE_S = 30.0
-# ECS asks for no pause; a throttled account gets its next token within a second or two.
-_THROTTLED_S = 1.0
 _PAGE = 100
 # Not "no" but "not now": nothing can be concluded from these about what the service does.
-_THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
-_NOT_NOW = ("ServerException", "InternalFailure", "InternalServerError", "ServiceUnavailable", "RequestTimeout")
+_NOT_NOW = (
+    "ThrottlingException",
+    "Throttling",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "ServerException",
+    "InternalFailure",
+    "InternalServerError",
+    "ServiceUnavailable",
+    "RequestTimeout",
+)
 _HINTS = {
     "AccessDeniedException": "grant it: infra/aws/permissions.json lists all that is needed",
     "AccessDenied": "grant it: infra/aws/permissions.json lists all that is needed",
@@ -229,8 +236,6 @@ def _refusal(what: str, problem: aws_errors.ClientError) -> Unavailable | Refuse
     error, status = problem.response.get("Error", {}), problem.response.get("ResponseMetadata", {})
     code = str(error.get("Code", "no code"))
     words = f"{what}: {code} {error.get('Message', '')}".strip()
-    if code in _THROTTLED:
-        return Unavailable(words, _THROTTLED_S)
     if code in _NOT_NOW or int(status.get("HTTPStatusCode", 400)) >= 500:
         return Unavailable(words)
     if code == "ConflictException" or (code == "InvalidParameterException" and what.startswith(_ABOUT_ONE_PAUSE)):

@@ -63,8 +63,7 @@ def _from_rest(state: State, wanted: Traffic) -> Move:
     if state.traffic == wanted:
         _refuse_half_ended(state, wanted)
         return Done()
-    if state.undone and state.mark and wanted.percent(state.mark.canary):
-        raise RolledBack(state.undone)
+    refuse_undone(state, wanted)
     newest = state.deployments[0] if state.deployments else None
     if newest is not None and newest.stopped and wanted.percent(newest.target.name):
         raise Interfered(f"somebody wrote to {state.name} in the middle of our work: {newest.reason}")
@@ -108,6 +107,12 @@ def is_about(state: State, wanted: Traffic) -> bool:
     if state.underway is None:
         return state.traffic == wanted
     return wanted in (state.before, Traffic.all_on(state.underway.target.name))
+
+
+def refuse_undone(state: State, wanted: Traffic) -> None:
+    """Raise RolledBack where ECS has put back what is still wanted."""
+    if state.undone and state.mark and wanted.percent(state.mark.canary):
+        raise RolledBack(state.undone)
 
 
 def refuse_strangers(state: State, wanted: Traffic, ours: frozenset[Traffic]) -> None:

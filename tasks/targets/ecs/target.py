@@ -12,7 +12,7 @@ from tasks.targets.ecs import Settings, marks
 from tasks.targets.ecs.calls import Calls
 from tasks.targets.ecs.climb import Climb
 from tasks.targets.ecs.failing import failed_starts
-from tasks.targets.ecs.moves import difference, is_about, refuse_strangers
+from tasks.targets.ecs.moves import difference, is_about, refuse_strangers, refuse_undone
 from tasks.targets.ecs.reader import Reader
 from tasks.targets.ecs.reading import read_live
 from tasks.targets.ecs.registering import registered
@@ -70,6 +70,7 @@ class Ecs:
             _refuse_overtaken(state, mark)
             state = await self._writer.mark(state, mark)
             return self._live(await self._writer.move(state, traffic, over=False))
+        refuse_undone(state, traffic)
         if not is_about(state, traffic):  # an operator's word: what is at work ends first
             if state.before is not None:
                 state = await self._writer.move(state, state.before, over=True)
