@@ -55,6 +55,7 @@ _IMAGES = {
     "crash": "import sys; print('no database'); sys.exit(3)",
     "hang": "import time; time.sleep(60)",
     "deaf": "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + _ANSWERS,
+    "stubborn": "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)",
     "frail": _FRAIL,
 }
 PAUSED_STEPS = {"targetType": "PAUSE", "lifecycleStages": ["PRE_PRODUCTION_TRAFFIC_SHIFT"]}

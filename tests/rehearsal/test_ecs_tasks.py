@@ -108,6 +108,23 @@ async def test_a_task_that_never_answers_fails_the_load_balancer_s_checks(stage)
     assert any("is unhealthy in (target-group" in one["message"] for one in (await stage.told())["events"])
 
 
+async def test_a_task_that_is_being_ended_when_it_is_no_longer_wanted_is_ended_all_the_same(stage):
+    await stage.create(configuration("BLUE_GREEN"))
+    old = pids(stage)
+    await stage.update("stubborn")  # takes a second to end
+    target = stage.service().latest.target.fleet
+    await stage.until(lambda: len(pids(stage)) == 2)
+    (pid,) = set(pids(stage)) - set(old)
+    await stage.until(lambda: target.tasks[0].stopping)
+
+    arn = (await stage.deployment())["serviceDeploymentArn"]
+    await stage.call("stop_service_deployment", serviceDeploymentArn=arn)
+
+    assert (await stage.ended())["status"] == "ROLLBACK_SUCCESSFUL"
+    assert target.tasks[0].status == "STOPPED"
+    assert not runs(pid)
+
+
 async def test_a_task_that_dies_in_service_is_replaced(stage):
     await stage.create(configuration("BLUE_GREEN"))
     (before,) = pids(stage)

@@ -211,6 +211,20 @@ def test_a_launch_that_is_cancelled_leaves_nothing(run):
     run(story)
 
 
+def test_processes_can_be_started_under_a_key_of_their_own_without_waiting_for_them(run, tmp_path):
+    async def story(platform):
+        (hanging,) = await platform.start("shop-1-a", "test/image:hang", service="shop", revision="shop-1")
+        (serving,) = await platform.start("shop-1-b", "test/image:serve", service="shop", revision="shop-1")
+        assert platform.alive("shop-1-a")
+        assert await soon(lambda: "serving" in serving.log.read_text())
+        assert (await asked(serving.backend))["K_REVISION"] == "shop-1"
+        await platform.stop("shop-1-a")
+        assert hanging.process.returncode is not None
+        assert platform.alive("shop-1-b")
+
+    run(story)
+
+
 def test_a_stopped_revision_is_gone_even_if_it_does_not_listen_to_reason(run):
     async def story(platform):
         (backend,) = await platform.launch("shop-1", "test/image:deaf", service="shop")
