@@ -179,7 +179,8 @@ class Faults(Generic[_Fault]):
 class Call:
     """One call of an API: when it began, how long it took, what it answered, to whom, and whether a fault hit it.
 
-    `api` is `run` for Cloud Run's; for AWS's it is the prefix that IAM has for the service, such as `ecs`.
+    `api` is `run` for Cloud Run's; for AWS's it is the prefix that IAM has for the service, such as `ecs`. `agent` is
+    what the caller's client says of itself.
     """
 
     at: datetime
@@ -190,17 +191,20 @@ class Call:
     caller: str
     faulted: bool = False
     api: str = "run"
+    agent: str = ""
 
 
 @dataclass(slots=True)
 class Journal:
-    """The last calls, oldest first."""
+    """The last calls, oldest first, and of all calls which API and method whose client has asked for."""
 
     calls: deque[Call] = field(default_factory=lambda: deque(maxlen=_JOURNAL_MAX))
+    asked: set[tuple[str, str, str]] = field(default_factory=set)
 
     def record(self, call: Call) -> None:
         """Add a call."""
         self.calls.append(call)
+        self.asked.add((call.api, call.method, call.agent))
 
     def of(self, method: str = ANY, since: datetime | None = None) -> list[Call]:
         """Return the calls of a method that began after a moment."""

@@ -12,8 +12,13 @@ import pytest
 for _name in [name for name in os.environ if name.startswith(("PREFECT_", "SUREFOOT_"))]:
     del os.environ[_name]
 _PREFECT_HOME = tempfile.mkdtemp(prefix="surefoot-tests-")
+# Every rehearsal leaves here what it was asked for; the first process makes the folder, xdist's workers are told of it.
+_OURS = "REHEARSAL_JOURNAL" not in os.environ
+_JOURNAL = os.environ.get("REHEARSAL_JOURNAL") or tempfile.mkdtemp(prefix="surefoot-journal-")
+os.environ["REHEARSAL_JOURNAL"] = _JOURNAL
 os.environ |= {"PREFECT_HOME": _PREFECT_HOME, "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 
+from permitted import is_whole, unlike_permissions  # noqa: E402
 from prefect_real import prefect, within, worker  # noqa: E402  each is described where it is defined
 
 __all__ = ["prefect", "within", "worker"]
@@ -21,8 +26,15 @@ __all__ = ["prefect", "within", "worker"]
 Require = Callable[..., Path]
 
 
-def pytest_sessionfinish() -> None:
+def pytest_sessionfinish(session: pytest.Session) -> None:
     shutil.rmtree(_PREFECT_HOME, ignore_errors=True)
+    if hasattr(session.config, "workerinput"):
+        return
+    if is_whole(session.config) and (problem := unlike_permissions(Path(_JOURNAL))):
+        session.config.get_terminal_writer().line(f"\nPERMISSIONS {problem}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if _OURS:
+        shutil.rmtree(_JOURNAL, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -288,6 +288,25 @@ class World:
         """Return every revision there is."""
         return list(self.rehearsal.cloud.services[f"{PARENT}/services/{service_id}"].revisions)
 
+    async def images(self, service_id: str = "shop") -> dict[str, int]:
+        """Return the percents that users really get, by image."""
+        made = self.rehearsal.cloud.services[f"{PARENT}/services/{service_id}"].revisions
+        return {made[name].containers[0].image: percent for name, percent in self.live(service_id).items()}
+
+    async def made(self, version: str, service_id: str = "shop") -> int:
+        """Return how often the cloud was made to run a version."""
+        made = self.rehearsal.cloud.services[f"{PARENT}/services/{service_id}"].revisions
+        return sum(one.containers[0].image == str(self.image(version)) for one in made.values())
+
+    async def marked(self, service_id: str = "shop") -> str:
+        """Return the rollout whose mark the service carries, "" where there is none."""
+        return self.mark(service_id)
+
+    async def serves(self, service_id: str = "shop") -> bool:
+        """Return whether what users are sent to runs."""
+        deployed = self.rehearsal.cloud.services[f"{PARENT}/services/{service_id}"]
+        return all(deployed.platform.alive(name) for name in self.live(service_id))
+
     def mark(self, service_id: str = "shop") -> str:
         """Return the rollout whose mark the service carries, "" where there is none."""
         return str(self.told(service_id).annotations.get("surefoot.dev/rollout", ""))

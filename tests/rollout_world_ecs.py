@@ -47,7 +47,7 @@ class EcsWorld(World):
         found: list[dict[str, Any]] = told["serviceDeployments"]
         return sorted(found, key=lambda one: one["createdAt"], reverse=True)
 
-    async def weights(self, service: str = "shop") -> dict[str, int]:
+    async def images(self, service: str = "shop") -> dict[str, int]:
         """Return the percents that users really get, by task definition's image."""
         rule = (await self.ask("DescribeRules", RuleArns=[self.found[service].production_rule]))["Rules"][0]
         told = rule["Actions"][0]["ForwardConfig"]["TargetGroups"]
@@ -61,6 +61,31 @@ class EcsWorld(World):
                 found = {image: share for image, share in found.items() if share != shares[group]}
                 found[revision["containerImages"][0]["image"]] = shares[group]
         return found
+
+    async def made(self, version: str, service: str = "shop") -> int:
+        """Return how many deployments there were of a version."""
+        found = 0
+        for deployment in await self.deployments(service):
+            arns = [deployment["targetServiceRevision"]["arn"]]
+            revision = (await self.ask("DescribeServiceRevisions", serviceRevisionArns=arns))["serviceRevisions"][0]
+            asked = await self.ask("DescribeTaskDefinition", taskDefinition=revision["taskDefinition"])
+            containers = asked["taskDefinition"]["containerDefinitions"]
+            found += containers[0]["image"] == str(self.image(version))
+        return found
+
+    async def marked(self, service: str = "shop") -> str:
+        """Return the rollout whose mark the service carries, "" where there is none."""
+        return (await self.tags(service)).get("surefoot:rollout", "")
+
+    async def serves(self, service: str = "shop") -> bool:
+        """Return whether the groups that users are sent to have a healthy task, and nothing waits any more."""
+        rule = (await self.ask("DescribeRules", RuleArns=[self.found[service].production_rule]))["Rules"][0]
+        groups = rule["Actions"][0]["ForwardConfig"]["TargetGroups"]
+        for group in (one["TargetGroupArn"] for one in groups if one["Weight"]):
+            told = (await self.ask("DescribeTargetHealth", TargetGroupArn=group))["TargetHealthDescriptions"]
+            if not any(one["TargetHealth"]["State"] == "healthy" for one in told):
+                return False
+        return (await self.deployments(service))[0]["status"] in ("SUCCESSFUL", "ROLLBACK_SUCCESSFUL")
 
     async def tags(self, service: str = "shop") -> dict[str, str]:
         """Return the service's tags."""

@@ -66,15 +66,17 @@ class Front:
         try:
             reply = await (self._carried_out(asked, request) if fault is None else self._faulted(fault, asked, request))
         finally:
-            self._record(at, asked, reply.code, time.perf_counter() - began, faulted=fault is not None)
+            took_s, agent = time.perf_counter() - began, request.headers.get("User-Agent", "")
+            self._record(at, asked, reply.code, took_s, faulted=fault is not None, agent=agent)
         if reply.response is not None:
             return reply.response
         if request.transport is not None:
             request.transport.abort()
         return web.Response()
 
-    def _record(self, at: datetime, asked: Asked, code: str, took_s: float, *, faulted: bool) -> None:
-        self.journal.record(Call(at, asked.method, asked.resource, code, took_s, asked.caller, faulted, asked.api))
+    def _record(self, at: datetime, asked: Asked, code: str, took_s: float, *, faulted: bool, agent: str = "") -> None:
+        made = (at, asked.method, asked.resource, code, took_s, asked.caller, faulted)
+        self.journal.record(Call(*made, asked.api, agent))
 
     async def _carried_out(self, asked: Asked, request: web.Request) -> _Reply:
         try:

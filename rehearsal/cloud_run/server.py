@@ -85,7 +85,8 @@ class Front:
 
     async def _answer(self, method: str, verb: Verb, request: Any, context: Any) -> Any:
         began, at = time.perf_counter(), datetime.now(UTC)
-        caller = str(dict(context.invocation_metadata() or ()).get(CALLER_KEY, DEFAULT_CALLER))
+        told = dict(context.invocation_metadata() or ())
+        caller, agent = str(told.get(CALLER_KEY, DEFAULT_CALLER)), str(told.get("x-goog-api-client", ""))
         resource = _resource(request)
         fault = self.faults.take(method, f"{self._service_of(resource)} {resource}")
         code = StatusCode.UNKNOWN
@@ -102,7 +103,7 @@ class Front:
             raise
         finally:
             took_s = time.perf_counter() - began
-            self.journal.record(Call(at, method, resource, code.name, took_s, caller, fault is not None))
+            self.journal.record(Call(at, method, resource, code.name, took_s, caller, fault is not None, agent=agent))
 
     async def _faulted(self, fault: ApiFault, verb: Verb, request: Any, caller: str) -> Any:
         if fault.writer:

@@ -27,7 +27,16 @@ from flows.deploy import deploy_production, deploy_staging
 from tasks import targets
 
 _WRITES = re.compile(r"\s*(INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)", re.IGNORECASE)
-_REAL = targets.TARGETS["cloud_run"]
+_REAL = dict(targets.TARGETS)
+# Calls that change something at a cloud, by how they are told.
+_CHANGES = (
+    "UpdateService",
+    "ContinueServiceDeployment",
+    "StopServiceDeployment",
+    "RegisterTaskDefinition",
+    "TagResource",
+    "UntagResource",
+)
 _MOST_ANSWERS = 3
 
 
@@ -106,12 +115,14 @@ class Watched:
 class Adapter:
     """Stands where the real adapter's module does, under the same name."""
 
-    def __init__(self, points: Points) -> None:
+    def __init__(self, points: Points, module: str) -> None:
         self._points = points
-        self._accepted = False
-        self._real = __import__(_REAL, fromlist=["connect"])
+        self._accepted = ""
+        self._real = __import__(module, fromlist=["connect"])
         self.Settings = self._real.Settings
         self.undo_command = self._real.undo_command
+        self.plan_problem = self._real.plan_problem
+        self.promises = self._real.promises
 
     def connect(self, settings: Any, plan: Any, _on_call: Any = None) -> Watched:
         return Watched(self._real.connect(settings, plan, self._on_call), self._points)
@@ -119,9 +130,9 @@ class Adapter:
     def _on_call(self, what: str) -> None:
         # It is told before each call: the first call after a write follows right after the write was accepted.
         if self._accepted:
-            self._accepted = False
-            self._points.reach("cloud: write accepted")
-        self._accepted = what.startswith("UpdateService")
+            accepted, self._accepted = self._accepted, ""
+            self._points.reach(f"cloud: {accepted} accepted")
+        self._accepted = next((change for change in _CHANGES if what.startswith(change)), "")
 
 
 async def live(run_id: str) -> None:
@@ -146,8 +157,9 @@ def main() -> None:
     run_id, note, *fatal = sys.argv[1:]
     points = Points(Path(note), "".join(fatal))
     points.listen()
-    sys.modules["dying_target"] = Adapter(points)  # type: ignore[assignment]
-    targets.TARGETS["cloud_run"] = "dying_target"  # type: ignore[index]
+    for kind, module in _REAL.items():
+        sys.modules[f"dying_{kind}"] = Adapter(points, module)  # type: ignore[assignment]
+        targets.TARGETS[kind] = f"dying_{kind}"  # type: ignore[index]
     asyncio.run(live(run_id))
 
 

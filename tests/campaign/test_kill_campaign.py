@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 from prefect_real import ROOT, RealPrefect
-from rollout_world import World
+from rollout_world import World, world
+from rollout_world_ecs import EcsWorld, ecs
 
 from flows.watchdog import look_after
 from tasks.site import Run
 from tasks.store import approvals, lease, ledger, outbox, releases, rollouts
 
 pytestmark = [pytest.mark.anyio, pytest.mark.campaign, pytest.mark.timeout(3000)]
+
+__all__ = ["ecs", "world"]
 
 STEPS = ({"traffic": "50%", "watch": "0s"}, {"traffic": "100%", "watch": "0s"})
 DYING = Path(__file__).with_name("dying.py")
@@ -27,6 +30,17 @@ POSTMAN = "outbox:#releases"
 async def test_a_run_killed_after_any_write_is_finished_or_put_back(
     prefect: RealPrefect, world: World, monkeypatch: pytest.MonkeyPatch, environment: str
 ):
+    await kill_after_each_write(prefect, world, monkeypatch, environment)
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+async def test_on_ecs_too(prefect: RealPrefect, ecs: EcsWorld, monkeypatch: pytest.MonkeyPatch, environment: str):
+    await kill_after_each_write(prefect, ecs, monkeypatch, environment)
+
+
+async def kill_after_each_write(
+    prefect: RealPrefect, world: World, monkeypatch: pytest.MonkeyPatch, environment: str
+) -> None:
     monkeypatch.setenv("SUREFOOT_LEASE", "1s")
     points = await live_and_die(prefect, world, monkeypatch, "whole", environment, "")
     assert world.last(f"whole/{environment}").phase == "promoted"
@@ -37,7 +51,7 @@ async def test_a_run_killed_after_any_write_is_finished_or_put_back(
         if await is_killed(prefect, name):
             died.append(point)
             await watch_over(prefect, name)
-            assert_all_well(world, name, environment, point)
+            await assert_all_well(world, name, environment, point)
             assert_asked_once(world, name, environment, point)
     report(died, points)
     assert len(died) >= 15
@@ -137,19 +151,17 @@ async def execute_scheduled(prefect: RealPrefect, name: str) -> int:
     return len(mine)
 
 
-def assert_all_well(world: World, name: str, environment: str, point: str) -> None:
+async def assert_all_well(world: World, name: str, environment: str, point: str) -> None:
     """All traffic on one ready revision, ledger whole, no rollout or mark left, everything said."""
     service_id = name if environment == "production" else f"{name}-st"
-    live, row = world.live(service_id), world.last(f"{name}/{environment}")
+    live, row = await world.images(service_id), world.last(f"{name}/{environment}")
     entries = world.entries(row.id)
-    canary = world.release(name, "1.1.0", COMMIT).revision_name(service_id)
     where = f"{point}: {row.phase}, {row.reason}, live {live}"
     assert row.phase in ("promoted", "put back"), where
-    assert live == ({canary: 100} if row.phase == "promoted" else {world.first(service_id): 100}), where
-    deployed = world.rehearsal.cloud.services[world.told(service_id).name]
-    assert deployed.platform.alive(next(iter(live))), where
-    assert world.mark(service_id) == "", where
-    assert len(world.revisions(service_id)) <= 2, where
+    assert live == {str(world.image("1.1.0" if row.phase == "promoted" else "1.0.0")): 100}, where
+    assert await world.serves(service_id), where
+    assert await world.marked(service_id) == "", where
+    assert await world.made("1.1.0", service_id) <= 1, where
     assert world.keep(ledger.unconcluded, row.id) == [], where
     assert entries[-1].kind in ("rollout ended", "release verified"), where
     assert [each.key for each in world.keep(rollouts.open_rollouts)] == [], where

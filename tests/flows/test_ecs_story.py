@@ -22,7 +22,7 @@ def image(world: EcsWorld, version: str = "1.0.0") -> str:
 
 async def assert_as_before(world: EcsWorld) -> None:
     """All users are on the first release, nothing waits, and nothing of ours is left on the service but the fence."""
-    assert await world.weights() == {image(world): 100}
+    assert await world.images() == {image(world): 100}
     assert [key for key in await world.tags() if key.startswith("surefoot:")] in ([], ["surefoot:fence"])
     assert (await world.deployments())[0]["status"] not in ("PENDING", "IN_PROGRESS")
     assert world.keep(lease.holder_of, "shop/production") is None
@@ -34,7 +34,7 @@ async def test_a_good_release_is_promoted_and_everybody_says_so(ecs: EcsWorld):
 
     assert ended.problem is None
     assert ended.phase == "promoted"
-    assert await ecs.weights() == {image(ecs, "1.1.0"): 100}
+    assert await ecs.images() == {image(ecs, "1.1.0"): 100}
     assert [one["status"] for one in await ecs.deployments()] == ["SUCCESSFUL", "SUCCESSFUL"]
     assert ecs.kinds(ended.attempt.id) == [
         "rollout begun",
@@ -134,7 +134,7 @@ async def test_somebody_elses_deployment_in_the_middle_stops_us_and_stands(ecs: 
 
     assert type(ended.problem) is Interfered
     assert ended.phase == Phase.NOT_PUT_BACK
-    assert await ecs.weights() == {image(ecs, "1.2.0"): 100}
+    assert await ecs.images() == {image(ecs, "1.2.0"): 100}
     assert ended.attempt.reason.startswith("left alone: ")
 
 
@@ -150,7 +150,7 @@ async def test_somebody_elses_weights_in_the_middle_stop_us_and_are_named(ecs: E
 
     assert type(ended.problem) is Interfered
     assert "50 % on" in ended.why
-    assert set((await ecs.weights()).values()) == {50}
+    assert set((await ecs.images()).values()) == {50}
 
 
 async def test_throttling_of_every_third_call_changes_nothing_about_the_end(ecs: EcsWorld):
@@ -161,7 +161,7 @@ async def test_throttling_of_every_third_call_changes_nothing_about_the_end(ecs:
 
     assert ended.problem is None
     assert len(await ecs.deployments()) == 2
-    assert await ecs.weights() == {image(ecs, "1.1.0"): 100}
+    assert await ecs.images() == {image(ecs, "1.1.0"): 100}
 
 
 @pytest.mark.parametrize("lost", ["UpdateService", "ContinueServiceDeployment"])
@@ -173,7 +173,7 @@ async def test_lost_replies_lead_to_one_deployment_and_the_right_end(ecs: EcsWor
 
     assert ended.problem is None
     assert len(await ecs.deployments()) == 2
-    assert await ecs.weights() == {image(ecs, "1.1.0"): 100}
+    assert await ecs.images() == {image(ecs, "1.1.0"): 100}
 
 
 async def test_the_watchdog_finds_what_ecs_has_put_back_and_closes_it_with_that_reason(ecs: EcsWorld):

@@ -1,11 +1,19 @@
 """What a worker may do in a cloud is one list: plain, narrow, of real operations, and the only one Terraform knows."""
 
+import asyncio
+import json
 import re
 from pathlib import Path
 
 import pytest
 from botocore.session import get_session
 from google.cloud import run_v2
+from permitted import listed, unlike_permissions
+
+from commands.rehearsed_ecs import client
+from rehearsal.catalogue import SAMPLE, Catalogue
+from rehearsal.cloud import Rehearsal
+from tasks.registries import ImageMissing, resolve
 
 INFRA = Path(__file__).parent.parent.parent / "infra"
 CLOUDS = ("aws", "gcp")
@@ -133,3 +141,49 @@ def test_every_place_in_the_list_of_google_has_a_binding_of_the_releaser_there(g
         for found in re.findall(r'custom_role\.releaser\["(\w+)"\]', block.body["role"])
     }
     assert bound == asked
+
+
+async def ask_ecr(folder, monkeypatch):
+    """Let a tag be resolved at a rehearsed ECR, and another that is not there."""
+    async with Rehearsal.start(Catalogue.load(SAMPLE), folder) as rehearsal:
+        told = {"AWS_ENDPOINT_URL": rehearsal.aws.url, "AWS_ACCESS_KEY_ID": "surefoot", "AWS_SECRET_ACCESS_KEY": "x"}
+        for name, value in told.items():
+            monkeypatch.setenv(name, value)
+        ecr = client(rehearsal.aws.url, "ecr")
+        await asyncio.to_thread(ecr.create_repository, repositoryName="shop")
+        manifest = '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": []}'
+        await asyncio.to_thread(ecr.put_image, repositoryName="shop", imageManifest=manifest, imageTag="1.0.0")
+        repository = "000000000000.dkr.ecr.eu-west-1.amazonaws.com/shop"
+        image = await resolve(f"{repository}:1.0.0")
+        with pytest.raises(ImageMissing):
+            await resolve(f"{repository}:9.9.9")
+        return image, {
+            f"{call.api}:{call.method}" for call in rehearsal.aws.front.journal.of() if call.caller == "surefoot"
+        }
+
+
+def test_what_a_registry_on_aws_is_asked_for_is_granted(tmp_path, monkeypatch, permissions):
+    image, asked = asyncio.run(ask_ecr(tmp_path, monkeypatch))
+
+    assert image.digest.startswith("sha256:")
+    granted_calls = {each["call"] for each in permissions("aws")["calls"]}
+    assert asked == {call for call in granted_calls if call.startswith("ecr:")}
+
+
+def journal(folder, *asked):
+    (folder / "one.json").write_text(json.dumps(asked))
+    return unlike_permissions(folder)
+
+
+def test_a_call_without_a_permission_and_a_permission_without_a_call_are_both_told(tmp_path):
+    every = [(call.split(":")[0], call.split(":")[1], "boto surefoot") for call in listed("aws")]
+    every += [("run", call, "surefoot gapic") for call in listed("gcp")]
+
+    assert journal(tmp_path, *every) == ""
+    assert "called, but in no list of infra/: ecs:DeleteService" in journal(
+        tmp_path, *every, ("ecs", "DeleteService", "surefoot")
+    )
+    assert "granted by infra/, but never called: GetService" in journal(
+        tmp_path, *(each for each in every if each[1] != "GetService")
+    )
+    assert journal(tmp_path, *every, ("ecs", "CreateService", "somebody"), ("iam", "GetRole", "surefoot-doctor")) == ""

@@ -61,7 +61,7 @@ class Calls:
         self._channel = transport.grpc_channel
         self._services = run_v2.ServicesAsyncClient(transport=transport, client_info=_CLIENT)
         self._revisions = run_v2.RevisionsAsyncClient(
-            transport=RevisionsGrpcAsyncIOTransport(channel=self._channel), client_info=_CLIENT
+            transport=RevisionsGrpcAsyncIOTransport(channel=self._channel, client_info=_CLIENT), client_info=_CLIENT
         )
 
     async def service(self, patience_s: float = _PATIENCE_S) -> run_v2.Service:
@@ -157,8 +157,9 @@ def _transport(endpoint: str) -> ServicesGrpcAsyncIOTransport:
     if endpoint.startswith("grpc://"):
         # A proxy for the outside world has no business with this machine's own ports.
         channel = grpc.aio.insecure_channel(urlsplit(endpoint).netloc, [("grpc.enable_http_proxy", 0)])
-        return ServicesGrpcAsyncIOTransport(channel=channel)
-    return ServicesGrpcAsyncIOTransport(host=endpoint or ServicesGrpcAsyncIOTransport.DEFAULT_HOST)
+        return ServicesGrpcAsyncIOTransport(channel=channel, client_info=_CLIENT)
+    host = endpoint or ServicesGrpcAsyncIOTransport.DEFAULT_HOST
+    return ServicesGrpcAsyncIOTransport(host=host, client_info=_CLIENT)
 
 
 def _words(problem: google_errors.GoogleAPICallError) -> str:
