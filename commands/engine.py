@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from commands.address import checked
@@ -38,15 +38,28 @@ Say = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A Prefect that is up: its API, its pages, and the environment that runs get."""
+    """A Prefect that is up: its API, its pages, the environment that runs get, and what was started, with its log."""
 
     api_url: str
     environ: Mapping[str, str]
+    parts: dict[str, tuple[asyncio.subprocess.Process, Path]] = field(default_factory=dict)
 
     @property
     def ui_url(self) -> str:
         """Return the address of its pages."""
         return self.api_url.removesuffix("/api")
+
+    async def ended(self) -> str:
+        """Return, once a part that was started has ended by itself, which and how."""
+        waiting = {asyncio.ensure_future(process.wait()): name for name, (process, _) in self.parts.items()}
+        try:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waiting:
+                each.cancel()
+        first = next(iter(done))
+        name = waiting[first]
+        return f"{name} has ended with {first.result()}; see {self.parts[name][1]}"
 
 
 def root() -> Path:
@@ -81,11 +94,13 @@ async def started(
             server = ["server", "start", "--host", "127.0.0.1", "--port", str(port)]
             process = await stack.enter_async_context(child(server, engine.environ, home / "server.log"))
             await _until(lambda: _healthy(url), process, home / "server.log", "the Prefect server")
+            engine.parts["the Prefect server"] = (process, home / "server.log")
         say("prefect", time.monotonic() - began)
         began = time.monotonic()
         await _create_pool()
         worker = ["worker", "start", "--pool", POOL, "--type", "process"]
-        await stack.enter_async_context(child(worker, engine.environ, home / "worker.log"))
+        process = await stack.enter_async_context(child(worker, engine.environ, home / "worker.log"))
+        engine.parts["the worker"] = (process, home / "worker.log")
         await _apply(engine, home)
         say("worker", time.monotonic() - began)
         try:

@@ -14,6 +14,7 @@ from commands.menu import examples
 from commands.mistakes import summary, told
 from commands.row import Row
 from commands.terminal import Sign, Terminal
+from surefoot.errors import Unavailable
 
 _NO_FILE = Row(
     Sign.BLIND,
@@ -92,7 +93,11 @@ async def _up(terminal: Terminal, port: int, home: Path, files: tuple[Path, ...]
     async with started(home, environ, port, say) as engine:
         click.echo(terminal.row(Sign.GOOD, "pages", engine.ui_url))
         click.echo("\nCtrl-C stops it; a rollout at work is put back first.")
-        await stop.wait()
+        stopped, ended = asyncio.create_task(stop.wait()), asyncio.create_task(engine.ended())
+        await asyncio.wait({stopped, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done() and not stop.is_set():  # whoever keeps us running is to start all of it again
+            raise Unavailable(ended.result())
+        ended.cancel()
         click.echo("Stopping.", err=True)
 
 
