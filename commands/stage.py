@@ -176,6 +176,8 @@ class Stage:
 
     async def _told(self, store: Store, release: Release) -> Told:
         attempts = [each for each in await store.run(rollouts.history, limit=10) if each.release.id == release.id]
+        if not attempts:
+            return Told(release.version, str(release.image), 0, "not begun", None)
         last = attempts[0]
         reached = [entry.fields for entry in await store.run(ledger.of_rollout, last.id)]
         percent = max((fields.get("at", 0) for fields in reached if "move" in fields), default=0)

@@ -137,7 +137,8 @@ def test_nothing_listens_to_the_world():
     found = [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
         for path in written()
-        if path != here and path.suffix != ".md"
+        # Containers in a private network do; who reaches them from outside is a test of tests/infra.
+        if path != here and path.suffix not in (".md", ".tf")
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
         if everywhere.search(line)
     ]

@@ -39,6 +39,7 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("target", ["cloud-run", "ecs"])
 @pytest.mark.parametrize(
     ("bad", "reason", "failed"),
     [
@@ -48,9 +49,9 @@ def processes_of(folder: Path) -> list[str]:
         ("slow", r"p50 \d+ ms vs \d+ ms|p95 \d+ ms vs \d+ ms", 0),
     ],
 )
-def test_each_bad_release_is_put_back_with_its_true_reason(temporary, bad, reason, failed):
+def test_each_bad_release_is_put_back_with_its_true_reason(temporary, target, bad, reason, failed):
     began = time.monotonic()
-    demo = begun("--bad", bad)
+    demo = begun("--target", target, "--bad", bad)
 
     told, _ = demo.communicate(timeout=500)
 
@@ -63,7 +64,7 @@ def test_each_bad_release_is_put_back_with_its_true_reason(temporary, bad, reaso
         assert (int(row[1]), int(row[3].replace(",", ""))) == (0, failed)
     assert not list(temporary.iterdir())
     assert not processes_of(temporary)
-    print(f"--bad {bad}: {time.monotonic() - began:.0f} s")
+    print(f"--target {target} --bad {bad}: {time.monotonic() - began:.0f} s")
 
 
 def test_a_ctrl_c_leaves_nothing_behind(temporary):

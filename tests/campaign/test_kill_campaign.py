@@ -6,6 +6,7 @@ import signal
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prefect_real import ROOT, RealPrefect
@@ -38,6 +39,33 @@ async def test_on_ecs_too(prefect: RealPrefect, ecs: EcsWorld, monkeypatch: pyte
     await kill_after_each_write(prefect, ecs, monkeypatch, environment)
 
 
+async def test_on_ecs_a_run_killed_at_any_write_and_never_started_again_is_put_back_by_ecs_itself(
+    prefect: RealPrefect, ecs: EcsWorld, monkeypatch: pytest.MonkeyPatch
+):
+    """Nobody comes by afterwards: a pause of 30 minutes is over after 7.5 s here, and ECS goes back."""
+    more = {"target": {"hook_timeout": "30m"}}
+    points = await live_and_die(prefect, ecs, monkeypatch, "whole", "staging", "", **more)
+    here = [point for point in points if point.startswith("cloud: ")]
+    ended: dict[str, str] = {}
+    for number, point in enumerate(here):
+        name = f"alone{number}"
+        await live_and_die(prefect, ecs, monkeypatch, name, "staging", point, **more)
+        service, phase = f"{name}-st", ecs.last(f"{name}/staging").phase
+        async with asyncio.timeout(60):
+            while (status := (await ecs.deployments(service))[0]["status"]) in AT_WORK:
+                await asyncio.sleep(0.1)
+        ended[point] = f"{status}, {phase}"
+        # Only what had passed everything, and was told so, may stay.
+        passed = status == "SUCCESSFUL" and phase in ("baking", "promoted")
+        kept = await ecs.images(service)
+        assert kept == {str(ecs.image("1.1.0" if passed and await ecs.made("1.1.0", service) else "1.0.0")): 100}, point
+    print("\n" + "\n".join(f"  {point}: {how}" for point, how in ended.items()))
+    assert sum(how.startswith("ROLLBACK_SUCCESSFUL") for how in ended.values()) >= 5
+
+
+AT_WORK = ("PENDING", "IN_PROGRESS", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
+
+
 async def kill_after_each_write(
     prefect: RealPrefect, world: World, monkeypatch: pytest.MonkeyPatch, environment: str
 ) -> None:
@@ -61,10 +89,16 @@ RUNS: dict[str, str] = {}
 
 
 async def live_and_die(
-    prefect: RealPrefect, world: World, monkeypatch: pytest.MonkeyPatch, name: str, environment: str, point: str
+    prefect: RealPrefect,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    environment: str,
+    point: str,
+    **more: Any,
 ) -> list[str]:
     """Start a run and let its process die at a point; return the points it has come to."""
-    await world.service(name, staging=True, approval={"within": "1h"}, steps=STEPS)
+    await world.service(name, staging=True, approval={"within": "1h"}, steps=STEPS, **more)
     monkeypatch.setenv("SUREFOOT_SERVICES", str(world.services / f"{name}.yaml"))
     image = world.image("1.1.0")
     if environment == "production":
