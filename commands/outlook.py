@@ -18,7 +18,8 @@ from surefoot.units import count, duration, percent, took
 class Outlook:
     """What would be done. `release` is None while nobody has said what the image is; `hash` needs it as well.
 
-    `refusal` says why it would be refused now; `undo` is the way back by hand; `calls` are the reads that were made.
+    `refusal` says why it would be refused now; `undo` is the way back by hand; `promises` is what the platform sees to
+    by itself, whatever becomes of Surefoot; `calls` are the reads that were made.
     """
 
     environment: Environment
@@ -29,6 +30,7 @@ class Outlook:
     revision: str = ""
     hash: str = ""
     refusal: str = ""
+    promises: tuple[str, ...] = ()
     calls: list[str] = field(default_factory=list)
 
     @property
@@ -43,9 +45,7 @@ def lines(outlook: Outlook, terminal: Terminal) -> Iterator[str]:
     yield _headline(outlook, terminal)
     yield ""
     yield from _line("=" if outlook.exists else "+", "revision", _revision(outlook), terminal)
-    number = len(place.checks)
-    checks = f"{number} check{'' if number == 1 else 's'} through the preview address, before any user is there"
-    yield from _line(" ", "smoke", checks, terminal)
+    yield from _line(" ", "smoke", _smoke(outlook), terminal)
     yield from _climb(place.plan, terminal)
     if place.approval is not None:
         by = f" by {' or '.join(place.approval.approvers)}" if place.approval.approvers else ""
@@ -55,6 +55,8 @@ def lines(outlook: Outlook, terminal: Terminal) -> Iterator[str]:
     yield from _line(" ", "way back", f"{outlook.live.traffic}, ready", terminal)
     yield from _line(" ", "", f"surefoot rollback {place.service} {place.name}", terminal)
     yield f"{'':{INDENT}}{outlook.undo}"
+    for index, promise in enumerate(outlook.promises):
+        yield from _line(" ", "" if index else "by itself", promise, terminal)
     for index, call in enumerate(outlook.calls):
         yield f"    {'' if index else 'read':<12}{call}"
     if outlook.refusal:
@@ -92,6 +94,7 @@ def as_fields(outlook: Outlook) -> dict[str, Any]:
         "approval": {"approvers": approval.approvers, "within_seconds": approval.within_s} if approval else None,
         "way_back": dict(outlook.live.traffic.shares),
         "undo": {"surefoot": f"surefoot rollback {place.service} {place.name}", "by_hand": outlook.undo},
+        "promises": outlook.promises,
         "refused": outlook.refusal or None,
         "calls": outlook.calls,
     }
@@ -112,6 +115,14 @@ def _revision(outlook: Outlook) -> str:
         return f"{outlook.revision}; is there already, from {image}"
     name = f"{outlook.revision}; " if outlook.revision else ""
     return f"{name}from {image}, no traffic"
+
+
+def _smoke(outlook: Outlook) -> str:
+    number = len(outlook.environment.checks)
+    checks = f"{number} check{'' if number == 1 else 's'}"
+    if outlook.live.previews:
+        return f"{checks} through the preview address, before any user is there"
+    return f"{checks} through the public address, when users are there: no revision is shown before"
 
 
 def _climb(plan: Plan, terminal: Terminal) -> Iterator[str]:
@@ -141,6 +152,8 @@ def _stretch(mark: str, name: str, sight: Sight, plan: Plan, terminal: Terminal)
 
 
 def _harm(plan: Plan) -> str:
+    if not any(sights(plan)):
+        return "not looked for: no step of this climb is watched"
     harm, limits = plan.harm, plan.limits
     said = f"{percent(harm.error_rate)} more failures, or p50 or p95 slower by {percent(harm.latency)}"
     said += f"; a false alarm in {percent(harm.false_alarm)} of rollouts at most"

@@ -60,7 +60,7 @@ async def _outlook(service: Service, place: Environment, image: Image | None) ->
     from commands.outlook import Outlook  # noqa: PLC0415
     from tasks.rollout import canary_name  # noqa: PLC0415
     from tasks.store import rollouts  # noqa: PLC0415
-    from tasks.targets import connect, undo_command  # noqa: PLC0415
+    from tasks.targets import connect, promises, undo_command  # noqa: PLC0415
 
     calls: list[str] = []
     target = connect(place.place, place.plan, calls.append)
@@ -81,6 +81,7 @@ async def _outlook(service: Service, place: Environment, image: Image | None) ->
         revision=canary_name(place, asked.release) if asked else "",
         hash=hashed,
         refusal=await _refusal(place, live, past, image, asked),
+        promises=promises(place.place, place.plan),
         calls=calls,
     )
 

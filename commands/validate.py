@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands import exits
-from commands.init import MARK, todo
+from commands.init_text import MARK, todo
 from commands.menu import examples
 from commands.mistakes import summary, told
 from commands.terminal import Sign, Terminal, document

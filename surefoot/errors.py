@@ -5,6 +5,7 @@ SurefootError
 ├── TargetError             the platform's answer
 │   ├── Unavailable         could not reach it, or it asked us to come back: a read may be tried again
 │   └── Refused             it said no
+│       ├── NotThere        there is no such service, nor cluster
 │       ├── StageFailed     the revision never became ready: missing image, crash, hang
 │       ├── Interfered      somebody else wrote in the middle; nothing of theirs was changed
 │       └── RolledBack      the platform itself has put the release back: an alarm, its breaker, a silence of ours
@@ -43,6 +44,10 @@ class Unavailable(TargetError):
 
 class Refused(TargetError):
     """The platform said no; asking again would not help."""
+
+
+class NotThere(Refused):
+    """There is no such service on the platform, nor perhaps the place it was looked for in."""
 
 
 class StageFailed(Refused):

@@ -16,7 +16,7 @@ from google.cloud.run_v2.services.services.transports import ServicesGrpcAsyncIO
 from google.longrunning.operations_pb2 import GetOperationRequest, Operation
 from google.rpc.error_details_pb2 import RetryInfo
 
-from surefoot.errors import Interfered, Refused, Unavailable
+from surefoot.errors import Interfered, NotThere, Refused, Unavailable
 from tasks.targets.cloud_run import Settings
 from tasks.targets.cloud_run.allocation import short_name
 from tasks.targets.cloud_run.reading import named_revisions
@@ -136,7 +136,7 @@ class Calls:
 
 @contextmanager
 def translated(what: str, *, reading: bool = False) -> Iterator[None]:
-    """Turn the client's errors into ours: Unavailable, Interfered (a write's stale etag) or Refused."""
+    """Turn the client's errors into ours: Unavailable, Interfered (a write's stale etag), NotThere or Refused."""
     try:
         yield
     except _NOT_NOW as problem:
@@ -147,7 +147,8 @@ def translated(what: str, *, reading: bool = False) -> Iterator[None]:
         raise Interfered(f"{what}: {_words(problem)}") from problem
     except google_errors.GoogleAPICallError as problem:
         hint = next((text for kind, text in _HINTS.items() if isinstance(problem, kind)), "")
-        raise Refused(f"{what}: {_words(problem)}{hint and '; '}{hint}") from problem
+        kind = NotThere if isinstance(problem, google_errors.NotFound) else Refused
+        raise kind(f"{what}: {_words(problem)}{hint and '; '}{hint}") from problem
     except google.auth.exceptions.GoogleAuthError as problem:
         hint = _HINTS[google_errors.Unauthorized]
         raise Refused(f"{what}: no usable Google credentials ({problem}); {hint}") from problem

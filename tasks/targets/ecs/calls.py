@@ -11,7 +11,7 @@ import stamina
 from botocore import exceptions as aws_errors
 from botocore.config import Config
 
-from surefoot.errors import Refused, Unavailable
+from surefoot.errors import NotThere, Refused, Unavailable
 from tasks.targets.ecs import Settings
 from tasks.targets.ecs.features import refuse_old_sdk
 
@@ -32,6 +32,7 @@ _NOT_NOW = (
     "ServiceUnavailable",
     "RequestTimeout",
 )
+_NOT_THERE = ("ClusterNotFoundException", "ServiceNotFoundException")
 _HINTS = {
     "AccessDeniedException": "grant it: infra/aws/permissions.json lists all that is needed",
     "AccessDenied": "grant it: infra/aws/permissions.json lists all that is needed",
@@ -73,7 +74,7 @@ class Calls:
         answer = await self._read("DescribeServices", about, patience_s)
         if not answer["services"]:
             reason = "; ".join(str(failure.get("reason", "")) for failure in answer.get("failures", ()))
-            raise Refused(
+            raise NotThere(
                 f"{self._settings.service} is not in {self._settings.cluster} ({reason or 'not found'}); "
                 f"{_HINTS['ServiceNotFoundException'].replace('CLUSTER', self._settings.cluster)}"
             )
@@ -219,7 +220,7 @@ _METHODS = {
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
-    """Turn the SDK's errors into ours: Unavailable, Conflict, Interfered or Refused."""
+    """Turn the SDK's errors into ours: Unavailable, Conflict, NotThere or Refused."""
     try:
         yield
     except aws_errors.ClientError as problem:
@@ -241,7 +242,8 @@ def _refusal(what: str, problem: aws_errors.ClientError) -> Unavailable | Refuse
     if code == "ConflictException" or (code == "InvalidParameterException" and what.startswith(_ABOUT_ONE_PAUSE)):
         return Conflict(words)
     hint = _HINTS.get(code, "")
-    return Refused(f"{words}{hint and '; '}{hint}")
+    kind = NotThere if code in _NOT_THERE else Refused
+    return kind(f"{words}{hint and '; '}{hint}")
 
 
 def _unreached(problem: Exception) -> str:
