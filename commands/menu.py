@@ -24,6 +24,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Check": {
         "validate": ("commands.validate:validate", "all mistakes in service files, at once"),
+        "doctor": ("commands.doctor:doctor", "whether all that a release needs is there"),
         "plan": ("commands.plan:plan", "what a release would do, and the way back; changes nothing"),
     },
     "Release": {

@@ -31,10 +31,12 @@ class SlackError(Exception):
 
 @dataclass(slots=True)
 class Channel:
-    """One channel: all its messages by ts, replies among them, in the order they were posted."""
+    """One channel: all its messages by ts, replies too, in the order they were posted; `is_member`: the bot is one."""
 
     id: str
     name: str
+    is_member: bool = True
+    is_private: bool = False
     messages: dict[str, Message] = field(default_factory=dict)
 
     def thread(self, ts: str) -> list[Message]:
@@ -78,6 +80,8 @@ class Workspace:
             "chat.update": self.update,
             "chat.getPermalink": self.permalink,
             "conversations.history": self.history,
+            "conversations.info": self.info,
+            "conversations.list": self.listing,
             "conversations.replies": self.replies,
             "files.getUploadURLExternal": self.begin_upload,
             "files.completeUploadExternal": self.complete_upload,
@@ -97,6 +101,8 @@ class Workspace:
     def post(self, arguments: Arguments) -> Answer:
         """Post a message in a channel or thread."""
         channel = self.channel(arguments.get("channel"))
+        if not channel.is_member:
+            raise SlackError("channel_not_found" if channel.is_private else "not_in_channel")
         content = _content(arguments, _TEXT_MAX)
         message = self._add(channel, content, arguments.get("thread_ts"))
         return {"channel": channel.id, "ts": message["ts"], "message": message}
@@ -119,6 +125,20 @@ class Workspace:
         if ts not in channel.messages:
             raise SlackError("message_not_found")
         return {"channel": channel.id, "permalink": f"{self.url}channels/{channel.name}#p{ts.replace('.', '')}"}
+
+    def info(self, arguments: Arguments) -> Answer:
+        """Return what a channel is; by its id alone, as everywhere but in chat.postMessage."""
+        channel = self.channels.get(str(arguments.get("channel")))
+        if channel is None or (channel.is_private and not channel.is_member):
+            raise SlackError("channel_not_found")
+        return {"channel": _told(channel)}
+
+    def listing(self, arguments: Arguments) -> Answer:
+        """List the channels of the types asked for; private ones only where the bot is."""
+        kinds = str(arguments.get("types") or "public_channel").split(",")
+        seen = [channel for channel in self.channels.values() if channel.is_member or not channel.is_private]
+        told = [_told(each) for each in seen if ("public_channel", "private_channel")[each.is_private] in kinds]
+        return {"channels": told, "response_metadata": {"next_cursor": ""}}
 
     def history(self, arguments: Arguments) -> Answer:
         """Return a channel's messages without replies, newest first."""
@@ -174,6 +194,11 @@ class Workspace:
     def _stamp(self) -> str:
         self._last_us = max(time.time_ns() // 1000, self._last_us + 1)
         return f"{self._last_us // 1_000_000}.{self._last_us % 1_000_000:06d}"
+
+
+def _told(channel: Channel) -> Answer:
+    kind = {"is_channel": True, "is_private": channel.is_private, "is_archived": False}
+    return {"id": channel.id, "name": channel.name, "is_member": channel.is_member, **kind}
 
 
 def _content(arguments: Arguments, text_max: int) -> Message:

@@ -2,7 +2,7 @@
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,19 @@ from rehearsal.slack.page import channel_page
 
 _SCHEME = "Bearer "
 _UPLOAD_MAX = 50 * 2**20
+_READS = ("channels", "groups")
+SCOPES = ("chat:write", "channels:history", "channels:read", "groups:history", "groups:read", "files:write")
+# Any one of these will do; a method that is not here needs none.
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "chat.postMessage": ("chat:write",),
+    "chat.update": ("chat:write",),
+    "conversations.history": tuple(f"{kind}:history" for kind in _READS),
+    "conversations.replies": tuple(f"{kind}:history" for kind in _READS),
+    "conversations.info": tuple(f"{kind}:read" for kind in _READS),
+    "conversations.list": tuple(f"{kind}:read" for kind in _READS),
+    "files.getUploadURLExternal": ("files:write",),
+    "files.completeUploadExternal": ("files:write",),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +58,11 @@ class SlackFault(Aim):
 
 @dataclass(slots=True)
 class Slack:
-    """A workspace behind one token."""
+    """A workspace behind one token, which may do what its `scopes` say."""
 
     token: str = field(repr=False)
     workspace: Workspace
+    scopes: tuple[str, ...] = SCOPES
     faults: Faults[SlackFault] = field(default_factory=Faults)
 
     @property
@@ -96,13 +110,17 @@ class Slack:
         return _failed(SlackError(fault.error)) if fault.error else answer
 
     def _carried_out(self, method: str, arguments: dict[str, Any]) -> web.Response:
-        verb = self.workspace.methods().get(method)
+        verb, needed = self.workspace.methods().get(method), _NEEDED.get(method, ())
         if verb is None:
             return _failed(SlackError("unknown_method"))
         try:
-            return web.json_response({"ok": True, **verb(arguments)})
+            if needed and not set(needed) & set(self.scopes):
+                raise SlackError("missing_scope")  # noqa: TRY301  the answer is as that of any refusal
+            answer = web.json_response({"ok": True, **verb(arguments)})
         except SlackError as error:
-            return _failed(error)
+            answer = _failed(error)
+        answer.headers["x-oauth-scopes"] = ",".join(self.scopes)
+        return answer
 
     def _unauthorized(self, request: web.Request) -> str:
         given = request.headers.get("Authorization", "")
