@@ -41,7 +41,7 @@ def _share(value: Any) -> str:
 
 
 def _traffic(value: Any) -> str:
-    rate = parse_percent(text := _text(value, f"{value}%")) * 100
+    rate = round(parse_percent(text := _text(value, f"{value}%")) * 100, 6)  # 7 / 100 * 100 is a little more than 7
     if rate < 1 or rate != int(rate):
         raise ValueError(f"{text!r} is not a whole percentage from 1% to 100%; platforms know no finer")
     return text
