@@ -13,7 +13,7 @@ from rollout_world_ecs import EcsWorld
 from rehearsal.faults import AwsFault
 from tasks import settings
 from tasks.doctor import Finding, examine
-from tasks.targets.ecs.permissions import grant, principal, simulated
+from tasks.targets.ecs.granting import grant, principal, resources, simulated
 
 pytestmark = pytest.mark.anyio
 
@@ -103,6 +103,14 @@ CASES: dict[str, tuple[Callable[[EcsWorld], Awaitable[None]], str, bool | None, 
         *("reads", False, "denied: ecs:ListTasks, ecs:DescribeTasks"),
         "grant ecs:ListTasks, ecs:DescribeTasks: infra/aws/permissions.json",
     ),
+    "the service may not be read": (
+        armed("DescribeServices"),
+        *("reads", False, "denied: ecs:DescribeServices", "infra/aws/permissions.json"),
+    ),
+    "whether a service that may not be read may be written to": (
+        armed("DescribeServices"),
+        *("writes", None, "not known, since it could not be read", ""),
+    ),
     "the balancer may not be read": (
         armed("DescribeTargetHealth", "AccessDenied"),
         *("reads", False, "denied: elasticloadbalancing:DescribeTargetHealth", "infra/aws/permissions.json"),
@@ -168,7 +176,9 @@ async def test_what_iam_would_deny_is_read_from_its_simulation():
 
     wanted = {"ecs:UpdateService": ["arn:one"], "iam:PassRole": ["arn:two", "arn:three"]}
     assert await simulated(ask, "arn:who", wanted) == ["iam:PassRole"]
-    assert asked[0] == {"PolicySourceArn": "arn:who", "ActionNames": ["ecs:UpdateService"], "ResourceArns": ["arn:one"]}
+    told = {"PolicySourceArn": "arn:who", "ActionNames": ["ecs:UpdateService"], "ResourceArns": ["arn:one"]}
+    assert told.items() <= asked[0].items()
+    assert asked[1]["ContextEntries"][0]["ContextKeyValues"] == ["ecs-tasks.amazonaws.com"]
 
 
 def test_what_is_missing_is_granted_to_the_role_that_somebody_has_taken():
@@ -182,3 +192,17 @@ def test_what_is_missing_is_granted_to_the_role_that_somebody_has_taken():
     assert json.loads(words[-1])["Statement"] == [{"Effect": "Allow", "Action": "ecs:ListTasks", "Resource": ["*"]}]
     assert principal("arn:aws:iam::1:user/ana") == "arn:aws:iam::1:user/ana"
     assert grant("reads", "arn:aws:iam::1:root", {"ecs:ListTasks": ["*"]}).startswith("grant ecs:ListTasks to arn:aws")
+
+
+@pytest.mark.parametrize(
+    ("action", "on"),
+    [
+        ("ecs:UpdateService", "arn:aws:ecs:eu-west-1:1:service/c/shop"),
+        ("ecs:StopServiceDeployment", "arn:aws:ecs:eu-west-1:1:service-deployment/c/shop/*"),
+        ("ecs:DescribeServiceRevisions", "arn:aws:ecs:eu-west-1:1:service-revision/c/shop/*"),
+        ("ecs:ListTasks", "*"),
+        ("elasticloadbalancing:DescribeRules", "*"),
+    ],
+)
+def test_no_more_is_granted_than_is_missing(action: str, on: str):
+    assert resources(action, "arn:aws:ecs:eu-west-1:1:service/c/shop") == [on]

@@ -11,9 +11,10 @@ from surefoot.errors import Refused, TargetError
 from surefoot.rollout import Plan
 from tasks.doctor.finding import Examination, Finding, NotSeen, Once, ill, well
 from tasks.targets.ecs import Settings, plan_problem
+from tasks.targets.ecs.account import LOG_IN, Account
 from tasks.targets.ecs.calls import Calls
 from tasks.targets.ecs.climb import Climb
-from tasks.targets.ecs.permissions import Account, Permissions
+from tasks.targets.ecs.permissions import Permissions
 from tasks.targets.ecs.reader import Reader
 from tasks.targets.ecs.reading import read_live
 from tasks.targets.ecs.rules import listener_of
@@ -29,7 +30,7 @@ async def examinations(settings: Settings, plan: Plan) -> AsyncIterator[Sequence
     seen = Once(lambda: Reader(settings, calls).look(_SHORT_S))
     service, may = _Service(settings, plan, calls, seen), Permissions(settings, account, seen)
     there = [
-        Examination("credentials", account.credentials, "aws sso login"),
+        Examination("credentials", account.credentials, LOG_IN),
         Examination("service", service.there, "see that ECS can be reached from here"),
         Examination("strategy", service.strategy),
     ]
