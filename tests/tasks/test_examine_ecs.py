@@ -13,7 +13,13 @@ from rollout_world_ecs import EcsWorld
 from rehearsal.faults import AwsFault
 from tasks import settings
 from tasks.doctor import Finding, examine
+from tasks.doctor.finding import Once
+from tasks.targets.ecs import Settings
+from tasks.targets.ecs.account import Account
+from tasks.targets.ecs.calls import Calls
 from tasks.targets.ecs.granting import grant, principal, resources, simulated
+from tasks.targets.ecs.permissions import Permissions
+from tasks.targets.ecs.reader import Reader
 
 pytestmark = pytest.mark.anyio
 
@@ -164,6 +170,36 @@ async def test_credentials_that_are_refused_are_said_to_be(world: EcsWorld):
     assert "ExpiredToken" in findings["credentials"].seen
     assert findings["credentials"].mend.startswith("aws sso login")
     assert findings["releases"].seen == "not known, since the service, or who we are, could not be looked at"
+
+
+class Simulating(Account):
+    """An account whose IAM has one answer, which the rehearsal's has none of; all else is asked as ever."""
+
+    decision = "allowed"
+
+    async def ask(self, kind: str, method: str, told: Mapping[str, Any]) -> dict[str, Any]:
+        if kind == "iam":
+            return {"EvaluationResults": [{"EvalDecision": self.decision}]}
+        return await super().ask(kind, method, told)
+
+
+@pytest.mark.parametrize(
+    ("decision", "expected", "said"),
+    [
+        ("allowed", True, "ecs:RegisterTaskDefinition, ecs:UpdateService, as IAM simulates it"),
+        ("explicitDeny", False, "IAM would deny: ecs:RegisterTaskDefinition, ecs:UpdateService"),
+    ],
+)
+async def test_what_iam_says_of_a_release_is_believed(world: EcsWorld, decision: str, expected: bool, said: str):
+    service = Settings.model_validate({**world.place(), "service": "shop"})
+    account, calls = Simulating(service), Calls(service)
+    account.decision = decision
+    (finding,) = await Permissions(service, account, Once(lambda: Reader(service, calls).look())).releases()
+    await account.close()
+    await calls.close()
+
+    assert (finding.well, finding.seen) == (expected, said)
+    assert ("service/rehearsal/shop" in finding.mend) is (decision != "allowed")
 
 
 async def test_what_iam_would_deny_is_read_from_its_simulation():
