@@ -59,7 +59,7 @@ class Found:
 def service_file(found: Found) -> str:
     """Return the text of the service file, annotated; what nobody can read from a cloud is marked."""
     return _TEMPLATE.format(
-        name=_name(found.service),
+        name=_scalar(_name(found.service)),
         called=found.called,
         traffic=found.live.traffic,
         url=found.live.url or "no address",

@@ -57,21 +57,11 @@ def test_init_of_what_is_not_there_writes_nothing(prefect: RealPrefect, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def init(*words: str, project: str = "acme", region: str = "europe-west1") -> Result:
+def init(*words: str) -> Result:
     """Type `surefoot init` where no cloud is asked: what is wrong is found before."""
-    return CliRunner().invoke(cli, ["init", "--from", "cloud-run", "--project", project, "--region", region, *words])
-
-
-def test_each_word_that_cannot_be_one_is_told_as_it_was_typed_with_an_example() -> None:
-    elsewhere = "grpc://127.0.0.1:99999"
-    result = init("Shop", "--endpoint", elsewhere, project="A", region="r r")
-    assert result.exit_code == 2
-    assert result.stderr.splitlines() == [
-        "--project: 'A' is not the id of a Google Cloud project, such as acme-shop",
-        "--region: 'r r' is not a region, such as europe-west1",
-        "SERVICE: 'Shop' is not the name of a service: small letters, digits and -, at most 37, such as shop",
-        f"--endpoint: {elsewhere!r} is not a rehearsal's address on this machine, such as grpc://127.0.0.1:8701",
-    ]
+    return CliRunner().invoke(
+        cli, ["init", "--from", "cloud-run", "--project", "acme", "--region", "europe-west1", *words]
+    )
 
 
 def test_a_file_that_cannot_be_written_is_told_before_the_cloud_is_asked(tmp_path: Path) -> None:

@@ -88,6 +88,34 @@ def test_a_refusal_stands_above_the_last_line() -> None:
     assert as_fields(found)["refused"] == "shop/production still carries the rollout r-0"
 
 
+def test_what_the_platform_does_by_itself_stands_below_the_way_back() -> None:
+    promises = ("ECS moves users itself", "ECS puts the release back by itself after 27m without one")
+    found = outlook(promises=promises, calls=["DescribeServices shop"])
+    assert (
+        f"                {UNDO}\n"
+        "    by itself   ECS moves users itself\n"
+        "                ECS puts the release back by itself after 27m without one\n"
+        "    read        DescribeServices shop\n"
+    ) in said(found)
+    assert as_fields(found)["promises"] == promises
+    assert "by itself" not in said(outlook())
+    assert as_fields(outlook())["promises"] == ()
+
+
+def test_where_no_revision_is_shown_before_users_get_it_checks_are_made_in_public() -> None:
+    shown, hidden = said(outlook()), said(outlook(live=replace(LIVE, previews=False)))
+    assert " checks through the preview address, before any user is there" in shown
+    assert " checks through the public address, when users are there: no" in hidden
+    assert "preview" not in hidden
+
+
+def test_a_climb_that_nobody_watches_looks_for_no_harm() -> None:
+    plan = replace(production().plan, steps=(Step(100, 0.0),), compare_s=0.0, bake_s=0.0)
+    text = said(outlook(environment=replace(production(), plan=plan)))
+    assert "    harm        not looked for: no step of this climb is watched" in text
+    assert "false alarm" not in text
+
+
 def test_limits_are_named_where_there_are_any() -> None:
     def harm(limits: Limits) -> Iterator[str]:
         environment = replace(production(), plan=replace(production().plan, limits=limits))

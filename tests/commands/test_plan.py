@@ -52,6 +52,12 @@ def test_plan_of_an_image_that_is_not_there_says_it_would_be_refused(prefect: Re
     assert document["exit_code"] == 5
 
 
+def test_cloud_run_does_nothing_by_itself_and_nothing_is_promised(prefect: RealPrefect) -> None:
+    prefect.service("unpromised")
+    assert answered(prefect, "plan", "unpromised", "production")["promises"] == []
+    assert "by itself" not in typed(prefect, "plan", "unpromised", "production").stdout
+
+
 def test_looking_makes_no_store(prefect: RealPrefect, tmp_path: Path) -> None:
     prefect.service("unkept")
     store = {"SUREFOOT_STORE": str(tmp_path / "store.db")}
