@@ -43,7 +43,7 @@ _REHEARSED = (
 @click.option("--json", "as_json", is_flag=True, help="One document on stdout.")
 @click.pass_context
 def init(ctx: click.Context, /, *, service: str, source: str, output: Path | None, as_json: bool, **typed: str) -> None:
-    """Write a service file from what runs already: read-only calls, what is not known is marked TODO."""
+    """Write a service file from what runs, read-only; what is not known is TODO."""
     file = output or Path("infra/services") / f"{service}.yaml"
     to_stdout = str(file) == "-"
     if to_stdout and as_json:

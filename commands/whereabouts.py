@@ -57,8 +57,7 @@ def options(command: _Command) -> _Command:
     """Give a command an option for each part of any platform's whereabouts; the service is its argument."""
     parts = dict.fromkeys(part for origin in ORIGINS.values() for part in origin.parts if part != _SERVICE)
     for part in reversed(parts):
-        told = "; ".join(f"{name}: {origin.parts[part]}" for name, origin in ORIGINS.items() if part in origin.parts)
-        command = click.option(_typed(part), default="", help=f"{told}.")(command)
+        command = click.option(_typed(part), default="", help=_help(part))(command)
     return command
 
 
@@ -91,6 +90,13 @@ def _told(name: str, part: str, kind: str, value: str) -> str:
     return (
         f"{_typed(part)}: missing; it is {right}" if kind == "missing" else f"{_typed(part)}: {value!r} is not {right}"
     )
+
+
+def _help(part: str) -> str:
+    """Return what an option is, and whose it is where not all platforms have it."""
+    theirs = {name: origin.parts[part] for name, origin in ORIGINS.items() if part in origin.parts}
+    what = next(iter(theirs.values())).partition(", such as")[0]
+    return f"{what[0].upper()}{what[1:]}." if len(theirs) == len(ORIGINS) else f"{', '.join(theirs)}: {what}."
 
 
 def _typed(part: str) -> str:
