@@ -24,6 +24,8 @@ _HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]*): *(\S.*)")
 
 def _url(text: str) -> str:
     parts = urlsplit(text)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("an address carries no name or password; write https://shop.example.com")
     if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
         raise ValueError(f"{text!r} is no address of a service; write https://shop.example.com")
     return text.rstrip("/")
@@ -50,7 +52,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="The AWS region.", examples=["eu-west-1"])
+    region: str = Field(pattern=r"^[a-z]{2,5}(-[a-z]+)+-\d$", description="The AWS region.", examples=["eu-west-1"])
     cluster: str = Field(
         pattern=r"^[A-Za-z0-9_-]{1,255}$", description="The ECS cluster's name.", examples=["production"]
     )

@@ -20,6 +20,10 @@ _WRITE_S = 30.0
 _CONNECT_S = 5.0
 _PATIENCE_S = 30.0
 _PAGE = 100
+_PAGES = 100
+# What asks for the next page, and what the page before calls it.
+_NEXT = (("nextToken", "nextToken"), ("Marker", "NextMarker"))
+_NO_DEFINITION = "Unable to describe task definition"
 # Not "no" but "not now": nothing can be concluded from these about what the service does.
 _NOT_NOW = (
     "ThrottlingException",
@@ -83,7 +87,7 @@ class Calls:
     async def deployments(self, number: int, patience_s: float = _PATIENCE_S) -> list[dict[str, Any]]:
         """Return the newest deployments, the newest first."""
         about = {"cluster": self._settings.cluster, "service": self._settings.service, "maxResults": _PAGE}
-        listed = (await self._read("ListServiceDeployments", about, patience_s))["serviceDeployments"]
+        listed = await self._all("ListServiceDeployments", about, "serviceDeployments", patience_s)
         newest = sorted(listed, key=lambda one: one["createdAt"], reverse=True)[:number]
         if not newest:
             return []
@@ -98,7 +102,13 @@ class Calls:
 
     async def definition(self, name: str, patience_s: float = _PATIENCE_S) -> dict[str, Any]:
         """Return a task definition as AWS wrote it, with fields that the SDK does not know; tags under `tags`."""
-        answer = await self._read("DescribeTaskDefinition", {"taskDefinition": name, "include": ["TAGS"]}, patience_s)
+        try:
+            told = {"taskDefinition": name, "include": ["TAGS"]}
+            answer = await self._read("DescribeTaskDefinition", told, patience_s)
+        except Refused as problem:
+            if _NO_DEFINITION in str(problem):
+                raise NotThere(str(problem)) from problem
+            raise
         raw: dict[str, Any] = answer[_RAW]
         return {**raw["taskDefinition"], "tags": raw.get("tags", [])}
 
@@ -111,14 +121,15 @@ class Calls:
         """Return the service's tasks that stopped lately."""
         cluster = self._settings.cluster
         about = {"cluster": cluster, "serviceName": self._settings.service, "desiredStatus": "STOPPED"}
-        arns = (await self._read("ListTasks", about))["taskArns"]
-        if not arns:
-            return []
-        return list((await self._read("DescribeTasks", {"cluster": cluster, "tasks": arns[:_PAGE]}))["tasks"])
+        arns, tasks = await self._all("ListTasks", about, "taskArns"), []
+        for start in range(0, len(arns), _PAGE):
+            asked = {"cluster": cluster, "tasks": arns[start : start + _PAGE]}
+            tasks += (await self._read("DescribeTasks", asked))["tasks"]
+        return tasks
 
     async def rules(self, listener: str, patience_s: float = _PATIENCE_S) -> list[dict[str, Any]]:
         """Return the rules of a listener."""
-        return list((await self._read("DescribeRules", {"ListenerArn": listener}, patience_s))["Rules"])
+        return await self._all("DescribeRules", {"ListenerArn": listener}, "Rules", patience_s)
 
     async def listener(self, arn: str) -> dict[str, Any]:
         """Return a listener with the DNS name of its load balancer under `DNSName`."""
@@ -136,10 +147,11 @@ class Calls:
         least = {"family": definition["family"], "containerDefinitions": []}
         await self._write("RegisterTaskDefinition", {**least, _RAW: definition}, definition["family"])
 
-    async def update(self, definition: str, configuration: dict[str, Any]) -> None:
-        """Begin a deployment of a task definition."""
+    async def update(self, definition: str, configuration: dict[str, Any], *, anew: bool = False) -> None:
+        """Begin a deployment of a task definition; `anew` also where the service has it already."""
         where = {"cluster": self._settings.cluster, "service": self._settings.service}
-        told = {**where, "taskDefinition": definition, "deploymentConfiguration": configuration}
+        told: dict[str, Any] = {**where, "taskDefinition": definition, "deploymentConfiguration": configuration}
+        told |= {"forceNewDeployment": True} if anew else {}
         await self._write("UpdateService", told, f"{self._settings.service} to {definition.rpartition('/')[2]}")
 
     async def go_on(self, deployment: str, hook: str, *, back: bool = False) -> None:
@@ -166,6 +178,18 @@ class Calls:
         """Let go of the connections."""
         self._ecs.close()
         self._elb.close()
+
+    async def _all(self, operation: str, about: dict[str, Any], key: str, patience_s: float = _PATIENCE_S) -> list[Any]:
+        """Return what a list has on all of its pages, which no order is promised for."""
+        found, asked = [], about
+        for _ in range(_PAGES):
+            answer = await self._read(operation, asked, patience_s)
+            found += answer[key]
+            after = next(((ours, answer[theirs]) for ours, theirs in _NEXT if answer.get(theirs)), None)
+            if after is None:
+                return found
+            asked = {**about, after[0]: after[1]}
+        raise Refused(f"{operation} {self._settings.service}: it has more than {_PAGES} pages")
 
     async def _read(self, operation: str, about: dict[str, Any], patience_s: float = _PATIENCE_S) -> dict[str, Any]:
         what, every_s = f"{operation} {self._settings.service}", self._settings.poll_every_s

@@ -42,13 +42,12 @@ class Climb:
 
     def configured(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """Return the deployment configuration of the climb: alarms, breaker and others' hooks stay as they were."""
-        others = [hook for hook in before.get("lifecycleHooks") or () if hook.get("targetType") != _PAUSE]
         pause = {
             "targetType": _PAUSE,
             "lifecycleStages": list(STAGES),
             "timeoutConfiguration": {"timeoutInMinutes": self.silence_min, "action": "ROLLBACK"},
         }
-        return {**_kept(before), **self._steps(), "lifecycleHooks": [*others, pause]}
+        return {**_kept(before), **self._steps(), "lifecycleHooks": [*_others(before), pause]}
 
     def _steps(self) -> dict[str, Any]:
         told: dict[str, Any] = {"strategy": self.strategy, "bakeTimeInMinutes": 0}
@@ -61,14 +60,15 @@ class Climb:
 
 def at_once(before: Mapping[str, Any]) -> dict[str, Any]:
     """Return the configuration that takes all users to a revision that served well before, without a pause."""
-    others = [hook for hook in before.get("lifecycleHooks") or () if hook.get("targetType") != _PAUSE]
-    return {**_kept(before), "strategy": "BLUE_GREEN", "bakeTimeInMinutes": 0, "lifecycleHooks": others}
+    return {**_kept(before), "strategy": "BLUE_GREEN", "bakeTimeInMinutes": 0, "lifecycleHooks": _others(before)}
 
 
 def rolling(before: Mapping[str, Any]) -> dict[str, Any]:
     """Return the configuration of a rolling update: its breaker is on, and goes back."""
+    shifting = ("canaryConfiguration", "linearConfiguration")
     return {
-        **_kept(before),
+        **{key: value for key, value in before.items() if key not in shifting},
+        **({"lifecycleHooks": others} if (others := _others(before)) or "lifecycleHooks" in before else {}),
         "strategy": "ROLLING",
         "deploymentCircuitBreaker": {
             **(before.get("deploymentCircuitBreaker") or {}),
@@ -92,8 +92,12 @@ def percents(configuration: Mapping[str, Any]) -> tuple[int, ...]:
 
 def silence_min(plan: Plan) -> int:
     """Return the minutes of silence that a healthy climb may have: its longest watch, its patience, and a margin."""
+    return min(_LONGEST_MIN, -(-round(_longest_s(plan)) // 60))
+
+
+def _longest_s(plan: Plan) -> float:
     longest = max(plan.compare_s, plan.bake_s, *(step.watch_s for step in plan.steps))
-    return min(_LONGEST_MIN, -(-round(longest + plan.patience_s + _MARGIN_S) // 60))
+    return longest + plan.patience_s + _MARGIN_S
 
 
 def problem_of(plan: Plan, *, rolling: bool, hook_timeout_min: int | None) -> str:
@@ -105,6 +109,12 @@ def problem_of(plan: Plan, *, rolling: bool, hook_timeout_min: int | None) -> st
         return (
             f"ECS climbs in equal steps, or in one and then all; {_listed(steps)} is neither. "
             f"The nearest: {_listed(_linear(_even(steps)))} (LINEAR), or {_listed((max(1, steps[0]), 100))} (CANARY)"
+        )
+    if _longest_s(plan) > _LONGEST_MIN * 60:
+        return (
+            f"this climb may hold for {duration(_longest_s(plan))}, but ECS waits for a word for "
+            f"{duration(_LONGEST_MIN * 60)} at most, and would then put a healthy release back. Shorten the longest "
+            "watch, or patience"
         )
     if hook_timeout_min is not None and hook_timeout_min < silence_min(plan):
         return (
@@ -142,6 +152,10 @@ def _even(steps: Sequence[int]) -> int:
 
 def _listed(steps: Sequence[int]) -> str:
     return ", ".join(map(str, steps)) + " %"
+
+
+def _others(before: Mapping[str, Any]) -> list[Any]:
+    return [hook for hook in before.get("lifecycleHooks") or () if hook.get("targetType") != _PAUSE]
 
 
 def _kept(before: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from surefoot.errors import Refused
 from surefoot.release import Release
-from tasks.targets.ecs.marks import COMMIT, PREFIX, RELEASE, REVISION, tags_of
+from tasks.targets.ecs.marks import COMMIT, FROM, PREFIX, RELEASE, REVISION, tags_of
 
 # What AWS writes into a task definition itself, and takes from nobody. What is not known here is sent back as it came.
 _AWS_OWN = (
@@ -51,7 +51,7 @@ def released(live: Mapping[str, Any], release: Release, revision: str, container
         for one in live["containerDefinitions"]
     ]
     others = {key: value for key, value in tags_of(live).items() if not key.startswith((PREFIX, "aws:"))}
-    ours = {REVISION: revision, RELEASE: release.id, COMMIT: release.commit}
+    ours = {REVISION: revision, RELEASE: release.id, COMMIT: release.commit, FROM: short(live["taskDefinitionArn"])}
     tags = [{"key": key, "value": value} for key, value in {**others, **ours}.items()]
     kept = {key: value for key, value in live.items() if key not in _AWS_OWN}
     return {**kept, "containerDefinitions": containers, "tags": tags}

@@ -13,8 +13,12 @@ CANARY = PREFIX + "canary"
 REVISION = PREFIX + "revision"
 RELEASE = PREFIX + "release"
 COMMIT = PREFIX + "commit"
+# The task definition that it was made from: all of it but the image is of there.
+FROM = PREFIX + "from"
 # Survives the rollout: a former owner that wakes up late has to find that it was overtaken.
 _FENCE = PREFIX + "fence"
+_ROLLOUT, _STABLE, _PERCENT, _UNTIL = PREFIX + "rollout", PREFIX + "stable", PREFIX + "percent", PREFIX + "until"
+_PASSING = (_ROLLOUT, _STABLE, CANARY, _PERCENT, _UNTIL)
 
 
 def tags_of(resource: Mapping[str, Any]) -> dict[str, str]:
@@ -25,35 +29,36 @@ def tags_of(resource: Mapping[str, Any]) -> dict[str, str]:
 def written(mark: Mark, before: Mapping[str, str]) -> dict[str, str]:
     """Return the tags that say this mark; the fence never falls."""
     return {
-        PREFIX + "rollout": mark.rollout,
-        PREFIX + "stable": " ".join(f"{name}={percent}" for name, percent in mark.stable.shares),
+        _ROLLOUT: mark.rollout,
+        _STABLE: " ".join(f"{name}={percent}" for name, percent in mark.stable.shares),
         CANARY: mark.canary,
-        PREFIX + "percent": str(mark.percent),
-        PREFIX + "until": mark.until.isoformat(),
+        _PERCENT: str(mark.percent),
+        _UNTIL: mark.until.isoformat(),
         _FENCE: str(max(mark.fence, fence(before))),
     }
 
 
 def passing(tags: Iterable[str]) -> list[str]:
     """Return the keys of a mark that go when its rollout is over."""
-    return sorted(key for key in tags if key.startswith(PREFIX) and key != _FENCE)
+    return sorted(key for key in tags if key in _PASSING)
 
 
 def read_mark(tags: Mapping[str, str]) -> Mark | None:
     """Return the mark, None where there is none or where somebody has made it unreadable."""
     try:
         # From the right: a task definition's own name has a colon, and could have an equals sign.
-        shares = (share.rpartition("=") for share in tags[PREFIX + "stable"].split(" "))
-        return Mark(
-            rollout=tags[PREFIX + "rollout"],
-            stable=Traffic.of({name: int(percent) for name, _, percent in shares}),
+        shares = {name: int(percent) for name, _, percent in (one.rpartition("=") for one in tags[_STABLE].split(" "))}
+        mark = Mark(
+            rollout=tags[_ROLLOUT],
+            stable=Traffic.of(shares),
             canary=tags[CANARY],
-            percent=int(tags[PREFIX + "percent"]),
-            until=datetime.fromisoformat(tags[PREFIX + "until"]),
+            percent=int(tags[_PERCENT]),
+            until=datetime.fromisoformat(tags[_UNTIL]),
             fence=int(tags[_FENCE]),
         )
     except (KeyError, ValueError):
         return None
+    return mark if all((*shares, mark.canary, mark.until.tzinfo)) else None
 
 
 def fence(tags: Mapping[str, str]) -> int:

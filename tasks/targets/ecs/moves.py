@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from surefoot.errors import Interfered, Refused, RolledBack
+from surefoot.rollout import Mark
 from surefoot.traffic import Traffic
 from tasks.targets.ecs.definition import short
+from tasks.targets.ecs.marks import fence
 from tasks.targets.ecs.state import Deployment, Part, State
 
 
@@ -55,28 +57,33 @@ def next_move(state: State, wanted: Traffic, *, over: bool) -> Move:
     if at_work.stopped:
         raise Interfered(f"somebody wrote to {state.name} in the middle of our work: {at_work.reason}")
     if at_work.going_back:
-        raise RolledBack(f"ECS has put it back by itself: {at_work.reason}")
+        return Wait()  # what came of it is told when it is over
     return _climb(state, at_work, wanted, over=over)
 
 
 def _from_rest(state: State, wanted: Traffic) -> Move:
-    if state.traffic == wanted:
-        _refuse_half_ended(state, wanted)
+    newest = state.newest
+    if newest is not None and wanted.percent(newest.target.name):
+        _refuse_half_ended(state, newest, wanted)
+    # Where ECS could not put it back, nobody knows what its tasks do: what was before is deployed anew.
+    if state.traffic == wanted and not (newest and newest.not_back):
         return Done()
-    refuse_undone(state, wanted)
-    newest = state.deployments[0] if state.deployments else None
-    if newest is not None and newest.stopped and wanted.percent(newest.target.name):
-        raise Interfered(f"somebody wrote to {state.name} in the middle of our work: {newest.reason}")
     part = state.part(wanted.main) if len(wanted.shares) == 1 else None
     if part is None:
         raise Refused(f"ECS cannot make it {wanted}: no deployment is at work, and live is {state.traffic}")
+    if part.gone:
+        raise Refused(f"ECS cannot start {named(part)} again: {part.gone}; live is {state.traffic}")
     return Begin(part)
 
 
-def _refuse_half_ended(state: State, wanted: Traffic) -> None:
+def _refuse_half_ended(state: State, newest: Deployment, wanted: Traffic) -> None:
     """Users on our revision are not enough: its deployment has to have succeeded, or ECS may still take it away."""
-    newest = state.deployments[0] if state.deployments else None
-    if newest is not None and newest.target.name == wanted.main and newest.status != "SUCCESSFUL":
+    refuse_undone(state, wanted)
+    if newest.not_back:
+        raise Refused(f"ECS tried to put {named(newest.target)} back by itself, and could not: {newest.reason}")
+    if newest.stopped and state.traffic != wanted:
+        raise Interfered(f"somebody wrote to {state.name} in the middle of our work: {newest.reason}")
+    if newest.status != "SUCCESSFUL" and state.traffic == wanted:
         raise Refused(f"the deployment of {named(newest.target)} ended as {newest.status}: {newest.reason}")
 
 
@@ -113,6 +120,26 @@ def refuse_undone(state: State, wanted: Traffic) -> None:
     """Raise RolledBack where ECS has put back what is still wanted."""
     if state.undone and state.mark and wanted.percent(state.mark.canary):
         raise RolledBack(state.undone)
+
+
+def refuse_overtaken(state: State, mark: Mark) -> None:
+    """Raise Interfered where an owner with a newer fence has written here."""
+    newer = fence(state.tags)
+    if mark.fence < newer:
+        raise Interfered(
+            f"{mark.rollout} was overtaken: its fence is {mark.fence}, and a newer owner has written here with "
+            f"{newer}; this one has to stop"
+        )
+
+
+def refuse_answered(state: State, deployment: Deployment, conflict: Refused) -> None:
+    """Raise why a pause did not take our word; not where ECS's own time was up, since that is told when it is back."""
+    now = next((one for one in state.deployments if one.arn == deployment.arn), None)
+    if now is not None and now.hook == deployment.hook:
+        raise conflict
+    if now is not None and (deployment.hook in now.timed_out or (now.going_back and not now.stopped)):
+        return
+    raise Interfered(f"somebody else wrote to {state.name}, a pause was answered: {conflict}") from conflict
 
 
 def refuse_strangers(state: State, wanted: Traffic, ours: frozenset[Traffic]) -> None:

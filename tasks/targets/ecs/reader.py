@@ -4,16 +4,18 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from surefoot.errors import Refused, Unavailable
+from surefoot.errors import NotThere, Refused, Unavailable
 from tasks.targets.ecs import Settings
 from tasks.targets.ecs.calls import Calls
-from tasks.targets.ecs.definition import entrance, name_of
+from tasks.targets.ecs.definition import entrance, name_of, short
 from tasks.targets.ecs.marks import CANARY, tags_of
 from tasks.targets.ecs.rules import balance, listener_of
 from tasks.targets.ecs.state import Balance, Deployment, Part, State
 
 # So many deployments are looked at: what was released before them is no way back that we would name.
 _DEPLOYMENTS = 10
+# So often weights that nothing explains are read again.
+_AGAIN = 3
 # As many as one call may ask about.
 _AT_ONCE = 20
 
@@ -29,21 +31,31 @@ class Reader:
         self._listeners: dict[str, dict[str, Any]] = {}
 
     async def look(self, patience_s: float = 30.0) -> State:
-        """Return the service as it is now."""
+        """Return the service as it is now; weights that nothing of it explains may lag behind: they are read again."""
+        state = await self._look(patience_s)
+        for _ in range(_AGAIN):
+            if not state.strange:
+                break
+            await asyncio.sleep(self._settings.poll_every_s)
+            state = await self._look(patience_s)
+        return state
+
+    async def _look(self, patience_s: float) -> State:
         service, told = await asyncio.gather(
             self._calls.service(patience_s), self._calls.deployments(_DEPLOYMENTS, patience_s)
         )
         current = [one["arn"] for one in service.get("currentServiceRevisions") or ()]
         await self._learn({*current, *(arn for one in told for arn in _revisions(one))}, service)
-        deployments = tuple(self._deployment(one) for one in told)
-        good = {one.target.name: one.target for one in reversed(deployments) if one.status == "SUCCESSFUL"}
+        deployments = tuple(one for one in map(self._deployment, told) if one)
+        ended = [one.target for one in deployments if one.status == "SUCCESSFUL"]
+        good = {part.name: part for part in reversed(ended)}
         serving = [self._parts[arn] for arn in current if arn in self._parts]
         if self._settings.rolling:
             good |= await self._waiting(service)
         return State(
             service=service,
             deployments=deployments,
-            current=tuple(serving) or tuple(list(good.values())[-1:]) or (await self._old(service),),
+            current=tuple(serving or ended[:1]) or (await self._old(service),),
             past=tuple(good.values()),
             balance=await self._balance(service, patience_s),
         )
@@ -85,13 +97,23 @@ class Reader:
         return await self._part("", service["taskDefinition"], next(iter(groups), ""))
 
     async def _part(self, arn: str, definition: str, group: str) -> Part:
-        found = await self.definition(definition)
-        image = str(entrance(found, self._settings.container).get("image", ""))
-        return Part(arn, name_of(found), found["taskDefinitionArn"], image, group)
+        try:
+            found = await self.definition(definition)
+        except NotThere:  # somebody has deleted it; the history goes on naming it
+            return Part(arn, short(definition), definition, "", group, gone="its task definition was deleted")
+        containers = found["containerDefinitions"]
+        chosen = next((one for one in containers if one.get("name") == self._settings.container), None)
+        image = str((chosen or entrance(found, "")).get("image", ""))
+        gone = "its task definition was deregistered" if found.get("status", "ACTIVE") != "ACTIVE" else ""
+        made_at = float(found.get("registeredAt") or 0)
+        return Part(arn, name_of(found), found["taskDefinitionArn"], image, group, made_at, gone)
 
-    def _deployment(self, told: Mapping[str, Any]) -> Deployment:
+    def _deployment(self, told: Mapping[str, Any]) -> Deployment | None:
+        """Return a deployment in our words; None for one of the past whose revision AWS knows no more."""
         sources = [one["arn"] for one in told.get("sourceServiceRevisions") or ()]
         target = self._parts.get((told.get("targetServiceRevision") or {}).get("arn", ""))
+        if target is None and told.get("finishedAt") is not None:
+            return None
         if target is None:
             raise Unavailable(f"{told['serviceDeploymentArn']} does not say yet what it deploys; look again")
         return Deployment(told, target, tuple(self._parts[arn] for arn in sources if arn in self._parts))

@@ -7,15 +7,23 @@ from tasks.targets.ecs.state import Part, State
 
 
 def read_live(state: State, settings: Settings) -> Live:
-    """Return what is observed; Refused where the load balancer sends users where nothing of the service is."""
+    """Return what is observed, the newest revision first.
+
+    Refused where the load balancer sends users where nothing of the service is.
+    """
     traffic = state.traffic
     url = settings.url or (state.balance.url if state.balance else "")
-    revisions = {part.name: _past(part) for part in state.past}
-    revisions |= {part.name: _serving(state, part, settings, url) for part in state.serving}
-    newest = state.deployments[0] if state.deployments else None
-    if newest is not None and newest.target.name not in revisions:
-        gone = newest.target
-        revisions[gone.name] = Revision(gone.name, gone.image, ready=False, reason=newest.reason)
+    newest = state.newest
+    known = {part.name: part for part in (*((newest.target,) if newest else ()), *state.past, *state.serving)}
+    serving, past = {part.name for part in state.serving}, {part.name for part in state.past}
+    revisions = {}
+    for part in sorted(known.values(), key=lambda part: part.made_at, reverse=True):
+        if part.name in serving:
+            revisions[part.name] = _serving(state, part, settings, url)
+        elif part.name in past:
+            revisions[part.name] = _past(part)
+        else:
+            revisions[part.name] = Revision(part.name, part.image, ready=False, reason=newest.reason if newest else "")
     return Live(
         url=url,
         traffic=traffic,
@@ -31,7 +39,7 @@ def read_live(state: State, settings: Settings) -> Live:
 
 def _past(part: Part) -> Revision:
     """A revision that has served well: its tasks are gone, its definition is there; going back starts it again."""
-    return Revision(part.name, part.image, ready=True)
+    return Revision(part.name, part.image, ready=not part.gone, reason=part.gone)
 
 
 def _serving(state: State, part: Part, settings: Settings, url: str) -> Revision:

@@ -1,12 +1,14 @@
 """The release's task definition, registered once however often it is asked for."""
 
 import asyncio
+from typing import Any
 
 from surefoot.errors import Refused, Unavailable
 from surefoot.release import Release
 from tasks.targets.ecs import Settings
 from tasks.targets.ecs.calls import Calls
-from tasks.targets.ecs.definition import entrance, name_of, released
+from tasks.targets.ecs.definition import entrance, name_of, released, short
+from tasks.targets.ecs.marks import FROM, tags_of
 from tasks.targets.ecs.reader import Reader
 from tasks.targets.patience import Patience
 
@@ -21,7 +23,7 @@ async def registered(
     definition = await reader.definition(live)
     wanted = released(definition, release, name, settings.container)
     for wait_s in patience.waits():
-        if found := await _found(settings, reader, definition["family"], release, name):
+        if found := await _found(settings, reader, definition, release, name):
             return found
         try:
             await calls.register(wanted)
@@ -30,9 +32,10 @@ async def registered(
     raise Unavailable(f"the task definition of {name} was not seen in time; look: aws ecs list-task-definitions")
 
 
-async def _found(settings: Settings, reader: Reader, family: str, release: Release, name: str) -> str:
-    for definition in reversed(await reader.newest_definitions(family)):
-        if name_of(definition) == name:
+async def _found(settings: Settings, reader: Reader, live: dict[str, Any], release: Release, name: str) -> str:
+    """Return what was made of the live definition for the release; made of an older one it would have old settings."""
+    for definition in reversed(await reader.newest_definitions(live["family"])):
+        if name_of(definition) == name and tags_of(definition).get(FROM) == short(live["taskDefinitionArn"]):
             image = entrance(definition, settings.container).get("image")
             if image != str(release.image):
                 raise Refused(f"{name} is registered, with another image: {image}, expected {release.image}")

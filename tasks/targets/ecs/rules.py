@@ -1,7 +1,9 @@
 """What the rules of a load balancer say: who gets how much, and what a request has to look like to meet a rule."""
 
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
+from urllib.parse import urlsplit
 
 from surefoot.errors import Refused
 from surefoot.release import Address
@@ -9,6 +11,7 @@ from tasks.targets.ecs.state import Balance
 
 _USUAL_PORT = {"http": 80, "https": 443}
 _WILD = ("*", "?")
+_EVERY_PATH = ("*", "/*")
 
 
 def listener_of(rule: str) -> str:
@@ -30,19 +33,22 @@ def weights(rule: Mapping[str, Any]) -> dict[str, int]:
 def address(rule: Mapping[str, Any], listener: Mapping[str, Any], url: str = "") -> Address | None:
     """Return what a request that meets a rule looks like; None where that takes more than an address and headers.
 
-    `url` is the service's own address: a rule on the same listener is reached through it.
+    `url` is the service's own address: a rule on the same listener is reached through it, unless it asks for a host
+    of its own.
     """
-    headers, host = [], ""
+    headers, hosts = [], None
     for condition in rule.get("Conditions") or ():
-        field = condition.get("Field")
-        if field == "http-header":
-            told = condition["HttpHeaderConfig"]
-            headers.append((told["HttpHeaderName"], _plain(told["Values"])))
-        elif field == "host-header":
-            host = _host((condition.get("HostHeaderConfig") or {}).get("Values") or condition.get("Values") or ())
+        field, values = condition.get("Field"), _values(condition)
+        if field == "http-header" and values:
+            headers.append((condition["HttpHeaderConfig"]["HttpHeaderName"], _plain(values)))
+        elif field == "host-header" and values:
+            hosts = values
         elif field != "path-pattern":
             return None
-    return Address(url or base(listener, host), tuple(headers))
+    if hosts is None or any(fnmatchcase(urlsplit(url).hostname or "", host.lower()) for host in hosts):
+        return Address(url or base(listener), tuple(headers))
+    host = _host(hosts)
+    return Address(base(listener, host), tuple(headers)) if host else None
 
 
 def base(listener: Mapping[str, Any], host: str = "") -> str:
@@ -64,16 +70,20 @@ def balance(
         raise Refused(f"the production rule {production} is not there; look: aws elbv2 describe-rules")
     here = listener_of(production)
     found = address(rules[production], listeners[here], url)
-    public = found.url if found else base(listeners[here])
+    public = url or (found.url if found else base(listeners[here]))
+    everywhere = {*_paths(rules[production]), *_EVERY_PATH}
 
     def reached(arn: str) -> Address | None:
-        listener = listener_of(arn)
-        return address(rules[arn], listeners[listener], public if listener == here else "")
+        """Return what leads to a rule, and not to the production rule."""
+        rule, listener = rules[arn], listener_of(arn)
+        at = address(rule, listeners[listener], public if listener == here else "")
+        apart = at is not None and (at.headers or at.url != public)
+        return at if apart and everywhere.issuperset(_paths(rule)) else None
 
     pinned: dict[str, Address] = {}
-    for arn in rules.keys() - {production, test}:
+    for arn in sorted(rules.keys() - {production, test}):
         at, alone = reached(arn), _alone(rules[arn])
-        if at is not None and alone and (at.headers or listener_of(arn) != here):
+        if at is not None and alone and not rules[arn].get("IsDefault"):
             pinned[alone] = at
     tested = test in rules
     return Balance(
@@ -88,7 +98,19 @@ def balance(
 def _alone(rule: Mapping[str, Any]) -> str:
     """Return the one group that a rule leads to, "" where it leads to none or several."""
     groups = [group for group, weight in weights(rule).items() if weight]
-    return groups[0] if len(groups) == 1 and not rule.get("IsDefault") else ""
+    return groups[0] if len(groups) == 1 else ""
+
+
+def _values(condition: Mapping[str, Any]) -> list[str]:
+    """Return the patterns of a condition; none where it asks for regular expressions."""
+    configs = (value for key, value in condition.items() if key.endswith("Config"))
+    return list(next((config.get("Values") for config in configs), None) or condition.get("Values") or ())
+
+
+def _paths(rule: Mapping[str, Any]) -> list[str]:
+    """Return the path patterns of a rule; one that nothing equals where it asks for regular expressions."""
+    asked = [one for one in rule.get("Conditions") or () if one.get("Field") == "path-pattern"]
+    return [path for one in asked for path in _values(one) or [""]]
 
 
 def _plain(values: Iterable[str]) -> str:

@@ -9,24 +9,30 @@ from surefoot.errors import Refused
 from surefoot.release import Address
 from surefoot.rollout import Mark
 from surefoot.traffic import Traffic
-from tasks.targets.ecs.climb import percents
+from tasks.targets.ecs.climb import STAGES, percents
 from tasks.targets.ecs.definition import short
 from tasks.targets.ecs.marks import read_mark, tags_of
 
 _OVER = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
 _GOING_BACK = ("ROLLBACK", "STOP")
+_NOT_BACK = "ROLLBACK_FAILED"
 _BY_ITSELF = "ROLLBACK"
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A service revision: our name for it, its task definition and image, and the target group its tasks are in."""
+    """A service revision: our name for it, its task definition and image, and the target group its tasks are in.
+
+    `made_at` is when its task definition was registered, in seconds; `gone` is why nothing can start from it any more.
+    """
 
     arn: str
     name: str
     definition: str
     image: str
     group: str = ""
+    made_at: float = 0.0
+    gone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,8 @@ class Deployment:
 
     @property
     def over(self) -> bool:
-        """Return whether nothing more will happen in it."""
-        return self.status in _OVER
+        """Return whether nothing more will happen in it, whatever the word that it ended with."""
+        return self.status in _OVER or self.raw.get("finishedAt") is not None
 
     @property
     def going_back(self) -> bool:
@@ -61,6 +67,24 @@ class Deployment:
     def stopped(self) -> bool:
         """Return whether somebody stopped it where it was; ECS itself rolls back."""
         return self.going_back and not self.status.startswith(_BY_ITSELF)
+
+    @property
+    def not_back(self) -> bool:
+        """Return whether ECS tried to put it back, and could not."""
+        return self.status == _NOT_BACK
+
+    @property
+    def pauses(self) -> bool:
+        """Return whether it waits for a word before users are moved; without that it goes on by itself."""
+        hooks = (self.raw.get("deploymentConfiguration") or {}).get("lifecycleHooks") or ()
+        stages = {stage for hook in hooks if hook.get("targetType") == "PAUSE" for stage in hook["lifecycleStages"]}
+        return stages >= set(STAGES)
+
+    @property
+    def timed_out(self) -> frozenset[str]:
+        """Return the ids of the pauses that nobody answered in time."""
+        hooks = self.raw.get("lifecycleHookDetails") or ()
+        return frozenset(str(hook["hookId"]) for hook in hooks if hook.get("status") == "TIMED_OUT")
 
     @property
     def hook(self) -> str:
@@ -148,8 +172,36 @@ class State:
     @property
     def before(self) -> Traffic | None:
         """Return what the deployment at work goes back to, None where that is not one revision."""
-        names = {part.name for part in self.underway.sources} if self.underway else set()
+        at_work = self.underway
+        if at_work is None:
+            return None
+        # One that has only just begun does not say what it replaces.
+        sources = at_work.sources or tuple(part for part in self.current if part.arn != at_work.target.arn)
+        names = {part.name for part in sources}
         return Traffic.all_on(names.pop()) if len(names) == 1 else None
+
+    @property
+    def newest(self) -> Deployment | None:
+        """Return the newest deployment, at work or over."""
+        return self.deployments[0] if self.deployments else None
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """Return the target groups of the service, between which ECS takes turns."""
+        balancers = self.service.get("loadBalancers") or ()
+        given = [one.get("advancedConfiguration") or {} for one in balancers]
+        told = (
+            *(one.get("targetGroupArn") for one in balancers),
+            *(one.get("alternateTargetGroupArn") for one in given),
+        )
+        return frozenset(str(group) for group in told if group)
+
+    @property
+    def strange(self) -> tuple[str, ...]:
+        """Return the target groups that users are sent to though no revision of the service is there."""
+        groups = {part.group for part in self.serving}
+        weights = self.balance.weights if self.balance else {}
+        return tuple(group for group, weight in weights.items() if weight and group not in groups)
 
     @property
     def traffic(self) -> Traffic:
@@ -157,11 +209,11 @@ class State:
         if self.balance is None:
             return Traffic.all_on(self._replaced.name)
         groups = {part.group: part.name for part in self.serving}
-        strange = [group for group, weight in self.balance.weights.items() if weight and group not in groups]
-        if strange:
+        if self.strange:
             raise Refused(
-                f"the listener sends users of {self.name} to {', '.join(map(_group, strange))}, where no revision of "
-                f"it is; live are {', '.join(sorted(map(_group, groups)))}. Somebody has changed the rule: put it right"
+                f"the listener sends users of {self.name} to {', '.join(map(_group, self.strange))}, where no revision "
+                f"of it is; live are {', '.join(sorted(map(_group, groups)))}. Somebody has changed the rule: put it "
+                "right"
             )
         shares: dict[str, int] = {}
         for group, percent in _whole(self.balance.weights).items():
@@ -175,19 +227,31 @@ class State:
 
     @property
     def undone(self) -> str:
-        """Return why ECS has put the marked rollout back by itself, "" where it has not."""
-        mark, newest = self.mark, self.deployments[0] if self.deployments else None
+        """Return why ECS has put the marked rollout back by itself, "" where it has not, or not yet.
+
+        Put back is what users are: as long as the listener's rule sends any of them to it, it is not.
+        """
+        fallen = self.fallen
+        if fallen is None or fallen.not_back or self.traffic.percent(fallen.target.name):
+            return ""
+        return f"ECS has put it back by itself: {fallen.reason}"
+
+    @property
+    def fallen(self) -> Deployment | None:
+        """Return the marked rollout's deployment where ECS takes it back by itself, has done so, or has failed to."""
+        mark, newest = self.mark, self.newest
         if mark is None or newest is None or newest.target.name != mark.canary:
-            return ""
-        if newest.stopped or not newest.going_back:
-            return ""
-        return f"ECS has put it back by itself: {newest.reason}"
+            return None
+        return newest if newest.going_back and not newest.stopped else None
 
     @property
     def stranger(self) -> str:
-        """Return what another is doing where a rollout of ours is marked, "" where nobody is."""
+        """Return what another is doing where a rollout of ours is marked, "" where nobody is.
+
+        A deployment of what was before is our own way back, or comes to the same.
+        """
         mark, at_work = self.mark, self.underway
-        if mark is None or at_work is None or at_work.target.name == mark.canary:
+        if mark is None or at_work is None or at_work.target.name in (mark.canary, mark.stable.main):
             return ""
         return f"a deployment of {short(at_work.target.definition)} is at work, which this rollout did not begin"
 
@@ -199,7 +263,7 @@ class State:
     @property
     def calm_stamp(self) -> str:
         """Return the stamp without the weights."""
-        newest = self.deployments[0] if self.deployments else None
+        newest = self.newest
         pause = f", paused at {newest.raw.get('lifecycleStage')} ({newest.hook})" if newest and newest.hook else ""
         told = f"{short(newest.arn)} of {short(newest.target.definition)}, {newest.status}{pause}" if newest else "none"
         return f"deployment: {told}; task definition: {short(str(self.service.get('taskDefinition', '')))}"

@@ -3,16 +3,16 @@
 import asyncio
 from collections.abc import Callable
 
-from surefoot.errors import Interfered, Refused, RolledBack, StageFailed, TargetError, Unavailable
+from surefoot.errors import Interfered, NotThere, Refused, RolledBack, StageFailed, TargetError, Unavailable
 from surefoot.release import Release
 from surefoot.rollout import Mark
 from surefoot.target import Live
 from surefoot.traffic import Traffic
-from tasks.targets.ecs import Settings, marks
+from tasks.targets.ecs import Settings
 from tasks.targets.ecs.calls import Calls
 from tasks.targets.ecs.climb import Climb
 from tasks.targets.ecs.failing import failed_starts
-from tasks.targets.ecs.moves import difference, is_about, refuse_strangers, refuse_undone
+from tasks.targets.ecs.moves import difference, is_about, refuse_overtaken, refuse_strangers, refuse_undone
 from tasks.targets.ecs.reader import Reader
 from tasks.targets.ecs.reading import read_live
 from tasks.targets.ecs.registering import registered
@@ -54,7 +54,7 @@ class Ecs:
         """
         name = release.revision_name(self._settings.service)
         state = await self._look()
-        _refuse_overtaken(state, mark)
+        refuse_overtaken(state, mark)
         if not _is_underway(state, name):
             state = await self._begun(state, release, name, mark, seen)
         else:
@@ -67,15 +67,16 @@ class Ecs:
         state = await self._look()
         _refuse_changed(state, seen, traffic)
         if mark is not None:
-            _refuse_overtaken(state, mark)
+            refuse_overtaken(state, mark)
             state = await self._writer.mark(state, mark)
-            return self._live(await self._writer.move(state, traffic, over=False))
+            return self._live(await self._writer.move(state, traffic, mark))
         refuse_undone(state, traffic)
         if not is_about(state, traffic):  # an operator's word: what is at work ends first
             if state.before is not None:
-                state = await self._writer.move(state, state.before, over=True)
-            state = await self._writer.unmark(state)
-        return self._live(await self._writer.unmark(await self._writer.move(state, traffic, over=True)))
+                state = await self._writer.move(state, state.before)
+            if state.mark is None or state.mark.stable != traffic:  # else whoever takes over has to know the way back
+                state = await self._writer.unmark(state)
+        return self._live(await self._writer.unmark(await self._writer.move(state, traffic)))
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -88,6 +89,8 @@ class Ecs:
     async def _look(self) -> State:
         """Return the service; weights that are other than before, though nothing was deployed, are looked at again."""
         state = await self._reader.look()
+        if (status := state.service.get("status", "ACTIVE")) != "ACTIVE":
+            raise NotThere(f"{state.name} is {status}: somebody has deleted it. Look: aws ecs describe-services")
         for _ in range(_AGAIN):
             if self._last is None or not _only_weights_changed(self._last, state):
                 break
@@ -100,13 +103,15 @@ class Ecs:
         balance = state.balance
         if balance is None:
             return
-        if not (balance.test or balance.pinned or self._settings.preview):
+        users = {group for group, weight in balance.weights.items() if weight}
+        others = state.groups - users
+        if not (balance.test or self._settings.preview or balance.pinned.keys() & others):
             raise Refused(
                 f"nothing would lead to a new revision of {state.name} before its users do; give the service a test "
                 "listener rule, or its target a preview: an address, or a header"
             )
-        for group, weight in balance.weights.items():
-            if weight and not any(_is_healthy(target) for target in await self._calls.health(group)):
+        for group in sorted(users):
+            if not any(_is_healthy(target) for target in await self._calls.health(group)):
                 raise Refused(
                     f"no task of {state.name} is healthy in {group.rpartition(':')[2]}, where its users are sent: that "
                     "is no way back. Look: aws elbv2 describe-target-health"
@@ -136,6 +141,8 @@ class Ecs:
                 raise _lost(state, name)
             if at_work.going_back:
                 raise await self._given_up(state, name, at_work.reason)
+            if not at_work.pauses:
+                raise await self._given_up(state, name, "its deployment has no pauses of ours, so nothing would wait")
             if at_work.hook and read_live(state, self._settings).revisions[name].preview is not None:
                 return state
             if not at_work.hook and (why := failed_starts(at_work, await self._calls.stopped_tasks())):
@@ -150,7 +157,7 @@ class Ecs:
         """Put a deployment back that will not come up, and return why."""
         try:
             if state.before is not None:
-                state = await self._writer.move(state, state.before, over=True)
+                state = await self._writer.move(state, state.before)
         except TargetError as problem:
             why = f"{why}, and it could not be put back: {problem}"
         return _never_ready(state, name, why)
@@ -160,16 +167,9 @@ def _is_underway(state: State, name: str) -> bool:
     return state.underway is not None and state.underway.target.name == name
 
 
-def _refuse_overtaken(state: State, mark: Mark) -> None:
-    if mark.fence < marks.fence(state.tags):
-        raise Interfered(
-            f"{mark.rollout} was overtaken: its fence is {mark.fence}, and a newer owner has written here with "
-            f"{marks.fence(state.tags)}; this one has to stop"
-        )
-
-
 def _refuse_to_begin(state: State, name: str, mark: Mark, seen: Live) -> None:
-    newest = state.deployments[0] if state.deployments else None
+    _refuse_unfit(state)
+    newest = state.newest
     if state.mark and state.mark.rollout == mark.rollout and newest and newest.target.name == name:
         raise StageFailed(f"{name} failed before, in this very rollout: {newest.reason}. Release it anew")
     if state.version != seen.version and seen.settled:
@@ -178,10 +178,24 @@ def _refuse_to_begin(state: State, name: str, mark: Mark, seen: Live) -> None:
         raise Unavailable(f"a change of {state.name} is still on its way; look again when it is over")
 
 
+def _refuse_unfit(state: State) -> None:
+    """Refuse a service whose deployments are not ECS's own, or in which a release would be called good unseen."""
+    controller = (state.service.get("deploymentController") or {}).get("type", "ECS")
+    if controller != "ECS":
+        raise Refused(f"{state.name} is deployed by {controller}; Surefoot needs the deployment controller ECS")
+    if not state.service.get("desiredCount", 1):
+        raise Refused(f"{state.name} is to run no task (desiredCount 0), so a release of it could not be seen to work")
+
+
 def _refuse_changed(state: State, seen: Live, wanted: Traffic) -> None:
-    """Refuse where somebody wrote since it was seen; what is wanted and stands already is nobody's harm."""
+    """Refuse where somebody wrote since it was seen; what is wanted and stands already is nobody's harm.
+
+    What ECS takes back by itself is no stranger's word: what came of it is told when it is over.
+    """
     if state.stranger:
         refuse_strangers(state, wanted, frozenset())
+    if state.fallen and not state.undone:
+        return
     if state.version != seen.version and seen.settled and state.traffic != wanted:
         raise RolledBack(state.undone) if state.undone else Interfered(_changed(state, seen))
 
@@ -192,8 +206,8 @@ def _only_weights_changed(before: State, now: State) -> bool:
 
 def _lost(state: State, name: str) -> Interfered | StageFailed:
     """Return why the deployment that was waited for is not at work any more."""
-    newest = state.deployments[0] if state.deployments else None
-    if newest is not None and newest.target.name == name and not newest.stopped:
+    newest = state.newest
+    if newest is not None and newest.target.name == name and newest.going_back and not newest.stopped:
         return _never_ready(state, name, newest.reason)
     return Interfered(f"somebody wrote to {state.name} in the middle of our work: {state.stamp}; {name} is not staged")
 

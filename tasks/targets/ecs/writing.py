@@ -10,9 +10,20 @@ from surefoot.traffic import Traffic
 from tasks.targets.ecs import Settings, marks
 from tasks.targets.ecs.calls import Calls, Conflict
 from tasks.targets.ecs.climb import at_once, rolling
-from tasks.targets.ecs.moves import Back, Begin, Done, Go, Move, next_move, refuse_strangers, steps_of
+from tasks.targets.ecs.moves import (
+    Back,
+    Begin,
+    Done,
+    Go,
+    Move,
+    next_move,
+    refuse_answered,
+    refuse_overtaken,
+    refuse_strangers,
+    steps_of,
+)
 from tasks.targets.ecs.reader import Reader
-from tasks.targets.ecs.state import State
+from tasks.targets.ecs.state import Deployment, State
 from tasks.targets.patience import Patience
 
 
@@ -31,9 +42,12 @@ class Writer:
     async def mark(self, state: State, mark: Mark) -> State:
         """Write the rollout's mark where it is not yet, and read it back."""
         wanted, arn = marks.written(mark, state.tags), str(state.service["serviceArn"])
-        return await self._tag(
-            state, lambda now: wanted.items() <= now.tags.items(), lambda _: self._calls.tag(arn, wanted)
-        )
+
+        def done(now: State) -> bool:
+            refuse_overtaken(now, mark)
+            return wanted.items() <= now.tags.items()
+
+        return await self._tag(state, done, lambda _: self._calls.tag(arn, wanted))
 
     async def unmark(self, state: State) -> State:
         """Take the mark away, all but the fence."""
@@ -47,12 +61,13 @@ class Writer:
     async def update(self, state: State, definition: str, configuration: dict[str, Any]) -> State:
         """Begin a deployment of a task definition, and return the state in which it was seen.
 
-        A second UpdateService with the same task definition begins nothing, so a lost reply can do no harm.
+        A second UpdateService with the same task definition begins nothing, so a lost reply can do no harm. Only where
+        the service has it already, as after a way back that failed, ECS is told to deploy it anew.
         """
         known, patience = {one.arn for one in state.deployments}, self.patience()
-        before = state.stamp
+        before, anew = state.stamp, state.service.get("taskDefinition") == definition
         for wait_s in patience.waits():
-            problem = await _lost(self._calls.update(definition, configuration))
+            problem = await _lost(self._calls.update(definition, configuration, anew=anew))
             state = await self.look_after(problem, patience)
             new = [one for one in state.deployments if one.arn not in known]
             if new and new[0].target.definition == definition:
@@ -62,15 +77,20 @@ class Writer:
             await asyncio.sleep((problem and problem.retry_after_s) or wait_s)
         raise Unavailable(f"the deployment of {definition.rpartition('/')[2]} was not seen to begin in time")
 
-    async def move(self, state: State, wanted: Traffic, *, over: bool) -> State:
-        """Say one word after the other until the traffic is as wanted; each is taken once, whatever its reply."""
+    async def move(self, state: State, wanted: Traffic, mark: Mark | None = None) -> State:
+        """Say one word after the other until the traffic is as wanted; each is taken once, whatever its reply.
+
+        Without a mark the rollout is over, and nothing is left waiting.
+        """
         patience, ours = self.patience(), frozenset[Traffic]()
         said: dict[str, bool] = {}
         problem: Unavailable | None = None
         for wait_s in patience.waits():
             ours |= steps_of(state)
             refuse_strangers(state, wanted, ours)
-            move = next_move(state, wanted, over=over)
+            if mark is not None:
+                refuse_overtaken(state, mark)
+            move = next_move(state, wanted, over=mark is None)
             if isinstance(move, Done):
                 return state
             problem = await self._say(move, state, said)
@@ -93,35 +113,38 @@ class Writer:
         """Say a word; return what kept its reply from us."""
         match move:
             case Go(deployment) if not said.get(deployment.hook):
-                return await self._go(state, deployment.arn, deployment.hook, said)
+                return await self._go(deployment, said)
             case Back(deployment):
-                return await self._back(deployment.arn, deployment.hook)
+                return await self._back(deployment, said)
             case Begin(part):
                 before = state.service.get("deploymentConfiguration") or {}
                 told = rolling(before) if self._settings.rolling else at_once(before)
                 await self.update(state, part.definition, told)
         return None
 
-    async def _go(self, state: State, deployment: str, hook: str, said: dict[str, bool]) -> Unavailable | None:
+    async def _go(self, deployment: Deployment, said: dict[str, bool]) -> Unavailable | None:
         """Answer a pause once. `said` keeps the pauses that were answered: True where the answer was heard."""
-        asked_before = hook in said
+        hook, asked_before = deployment.hook, deployment.hook in said
         said[hook] = False
         try:
-            problem = await _lost(self._calls.go_on(deployment, hook))
+            problem = await _lost(self._calls.go_on(deployment.arn, hook))
         except Conflict as over:
-            if asked_before:  # our own first word, whose reply was lost, was heard
-                return None
-            raise Interfered(f"somebody else wrote to {state.name}, a pause was answered: {over}") from over
+            if not asked_before:  # else our own first word, whose reply was lost, was heard
+                refuse_answered(await self._reader.look(), deployment, over)
+            return None
         said[hook] = problem is None
         return problem
 
-    async def _back(self, deployment: str, hook: str) -> Unavailable | None:
+    async def _back(self, deployment: Deployment, said: dict[str, bool]) -> Unavailable | None:
+        """Put it back by its pause, or by stopping it where that does not take our word."""
+        by_pause = f"{deployment.hook} ROLLBACK"
         try:
-            if hook:
-                return await _lost(self._calls.go_on(deployment, hook, back=True))
-            return await _lost(self._calls.stop(deployment))
-        except Conflict:
-            return None  # it moved on between our look and our word: the next look says where it is
+            if deployment.hook and by_pause not in said:
+                return await _lost(self._calls.go_on(deployment.arn, deployment.hook, back=True))
+            return await _lost(self._calls.stop(deployment.arn))
+        except Conflict as over:  # perhaps it has only moved on: the next look says where it is
+            said[by_pause] = False
+            return Unavailable(str(over))
 
     async def _tag(
         self, state: State, done: Callable[[State], bool], write: Callable[[State], Awaitable[None]]

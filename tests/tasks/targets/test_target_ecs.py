@@ -26,16 +26,14 @@ async def staged(target, world, version="1.1.0", **mark):
     return release.revision_name(world.service), before, live
 
 
+AT_WORK = ("PENDING", "IN_PROGRESS", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
+
+
 async def until_over(world):
     async with asyncio.timeout(20):
-        while (await world.newest())["status"] in (
-            "PENDING",
-            "IN_PROGRESS",
-            "ROLLBACK_REQUESTED",
-            "ROLLBACK_IN_PROGRESS",
-        ):
+        while (status := (await world.newest())["status"]) in AT_WORK:  # noqa: ASYNC110 (no event)
             await asyncio.sleep(0.02)
-    return (await world.newest())["status"]
+    return status
 
 
 @pytest.mark.parametrize("percent", [0, 10, 100])
@@ -126,7 +124,7 @@ async def test_weights_that_somebody_changed_stop_us_and_stand(make_world):
         actions = [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]
         await world.ask("ModifyRule", "priya", RuleArn=world.found.production_rule, Actions=actions)
         async with asyncio.timeout(10):
-            while (await target.live()).traffic.percent(canary) != 70:
+            while (await target.live()).traffic.percent(canary) != 70:  # noqa: ASYNC110 (no event)
                 await asyncio.sleep(0.02)
         with pytest.raises(Interfered, match=r"weights: .*70.*was .*10"):
             await target.shift(Traffic.all_on(canary), live.mark, live)
@@ -227,6 +225,7 @@ async def test_only_the_image_and_our_tags_change_and_a_field_that_nobody_knows_
         "surefoot:revision": canary,
         "surefoot:release": world.release("1.1.0").id,
         "surefoot:commit": "4e1c9aa0",
+        "surefoot:from": made["taskDefinitionArn"].rpartition("/")[2],
     }
 
 
