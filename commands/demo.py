@@ -36,8 +36,7 @@ _FURTHER = ("surefoot demo --keep               the same, left running to click 
 @click.command(
     epilog=examples(
         ("a good release, then one that fails under real traffic", "surefoot demo"),
-        ("another bad one", "surefoot demo --bad slow"),
-        ("the same on ECS", "surefoot demo --target ecs"),
+        ("another bad one, on ECS", "surefoot demo --target ecs --bad slow"),
         ("left running, to click through", "surefoot demo --keep"),
         codes="0 both ended as they should · 1 they did not · 130 Ctrl-C",
     )

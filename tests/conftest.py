@@ -7,6 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long one example takes says something of the machine, and nothing of the code.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 # Before anything imports prefect, which reads these once: no profile, server or telemetry of whoever runs the tests.
 for _name in [name for name in os.environ if name.startswith(("PREFECT_", "SUREFOOT_"))]:

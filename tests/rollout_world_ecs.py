@@ -103,7 +103,7 @@ class EcsWorld(World):
 @pytest.fixture
 async def ecs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, within: Any) -> AsyncIterator[EcsWorld]:
     """Have a world of one's own on ECS; its tasks report to the session's Prefect server (`within`)."""
-    async with EcsWorld.start(tmp_path, speed=240.0) as started:
+    async with EcsWorld.start(tmp_path, speed=240.0, least_grace_s=0.7) as started:
         for name, value in started.environ.items():
             monkeypatch.setenv(name, value)
         yield started

@@ -30,7 +30,8 @@ class Check:
             await self._settled()
             return True
         with suppress(TimeoutError):
-            async with asyncio.timeout(self.world.seconds(self.berth.grace_s + _GRACE_S, self.world.least_grace_s)):
+            grace_s = self.world.seconds(self.berth.grace_s + _GRACE_S, self.world.pace.least_grace_s)
+            async with asyncio.timeout(grace_s):
                 while not self._healthy():  # noqa: ASYNC110  the load balancer tells nobody
                     await asyncio.sleep(_LOOK_EVERY_S)
                 return True

@@ -36,9 +36,8 @@ class Ecs:
         *,
         region: str = "eu-west-1",
         breaker_for_all: bool = True,
-        least_grace_s: float = 3.0,
     ) -> None:
-        world = World(catalogue, log_dir, pace, balancer, alarm_state, region, breaker_for_all, least_grace_s)
+        world = World(catalogue, log_dir, pace, balancer, alarm_state, region, breaker_for_all)
         self.account = Account(world)
         self._scheduler = Scheduler(world)
         self.handlers = {name: _checked(name, call) for name, call in self._calls().items()}

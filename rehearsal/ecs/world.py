@@ -25,7 +25,6 @@ class World:
     alarm_state: Callable[[str], Awaitable[str]]
     region: str = "eu-west-1"
     breaker_for_all: bool = True
-    least_grace_s: float = 3.0
 
     def minutes(self, count: float) -> float:
         """Return how many seconds of ours so many minutes of ECS last."""

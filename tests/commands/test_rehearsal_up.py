@@ -70,7 +70,7 @@ def test_it_runs_with_the_shop_on_it_until_it_is_stopped_and_leaves_nothing_runn
 def test_killed_it_takes_its_cloud_along(tmp_path: Path) -> None:
     with up(tmp_path, "--any-port", "--empty") as process:
         assert process.stdout is not None
-        address = [process.stdout.readline() for _ in range(3)][2].split()[2]
+        address = [process.stdout.readline() for _ in range(4)][3].split()[2]
         assert httpx.get(f"{address}/faults").status_code == 200
     deadline = time.monotonic() + _WITHIN_S
     while True:
@@ -84,8 +84,8 @@ def test_killed_it_takes_its_cloud_along(tmp_path: Path) -> None:
 def test_an_empty_one_tells_its_addresses_one_a_line(tmp_path: Path) -> None:
     with up(tmp_path, "--any-port", "--empty") as process:
         assert process.stdout is not None
-        told = [process.stdout.readline() for _ in range(3)]
-        assert [line.split()[1] for line in told] == ["cloud", "slack", "control"]
+        told = [process.stdout.readline() for _ in range(4)]
+        assert [line.split()[1] for line in told] == ["cloud", "aws", "slack", "control"]
         assert "grpc://127.0.0.1:" in told[0]
 
 

@@ -2,8 +2,10 @@
 
 import os
 import pwd
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -24,13 +26,11 @@ def _as_nobody(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def postgres(require, tmp_path_factory):
+def postgres(require):
     """Start a PostgreSQL that listens on a socket file only; return libpq's variables for it."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), reverse=True)
     binaries = found[0].parent if found else require("postgres", "postgresql").parent
-    folder = tmp_path_factory.mktemp("pg")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)
+    folder = Path(tempfile.mkdtemp(prefix="surefoot-scripts-"))  # where another user may go, unlike pytest's own
     before = _as_nobody(folder)
     data, log = folder / "data", folder / "log"
     made = [*before, binaries / "initdb", "-D", data, "-U", "surefoot", "-A", "trust", "-N"]
@@ -45,6 +45,7 @@ def postgres(require, tmp_path_factory):
     finally:
         server.terminate()
         server.wait(20)
+        shutil.rmtree(folder)
 
 
 def _wait_for(environ, server):

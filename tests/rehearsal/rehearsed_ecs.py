@@ -243,10 +243,10 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(log_dir: Path, **settings: Any) -> AsyncIterator[Stage]:
+async def staged(log_dir: Path, *, least_grace_s: float = 3.0, **settings: Any) -> AsyncIterator[Stage]:
     """Run ECS, its front and a load balancer while the block runs."""
     # A minute of ECS lasts an eighth of a second.
-    pace = Pace(traffic_lag_s=0.02, speed=480)
+    pace = Pace(traffic_lag_s=0.02, speed=480, least_grace_s=least_grace_s)
     alarms: dict[str, str] = {}
 
     async def alarm_state(name: str) -> str:

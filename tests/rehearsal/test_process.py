@@ -162,7 +162,7 @@ async def test_nothing_listens_beyond_this_machine(tmp_path):
     async with process(tmp_path) as (running, addresses):
         await serve(addresses, tmp_path)
         listening = listeners(running.pid)
-    assert len(listening) == 5  # both APIs, control, Slack, and the shop's public address
+    assert len(listening) == 6  # both clouds' APIs, control, Slack, the registry, and the shop's public address
     # 127.0.0.1, the plain way and as IPv6 writes it.
     assert {address.partition(":")[0][-16:] for address in listening} <= {"0100007F", "FFFF00000100007F"}
 

@@ -31,7 +31,8 @@ def catalogue(tmp_path: Path) -> Catalogue:
 @pytest.fixture
 async def rehearsal(catalogue: Catalogue, tmp_path: Path) -> AsyncIterator[Rehearsal]:
     # A hanging image is given up after 1 s instead of 240.
-    async with Rehearsal.start(catalogue, tmp_path, pace=Pace(traffic_lag_s=0.02, speed=240)) as running:
+    pace = Pace(traffic_lag_s=0.02, speed=240, least_grace_s=0.7)
+    async with Rehearsal.start(catalogue, tmp_path, pace=pace) as running:
         yield running
 
 

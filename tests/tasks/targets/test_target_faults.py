@@ -193,6 +193,7 @@ async def test_a_read_that_lags_behind_at_any_call_is_not_taken_for_somebodys_wr
         assert is_done(shift, world, result)
 
 
+@quick_on_cloud_run
 @pytest.mark.parametrize("call", ["look", "write"])
 @pytest.mark.parametrize("verb", [stage, shift])
 async def test_another_writer_at_any_call_keeps_what_they_wrote(make_world, kind, verb, call):
