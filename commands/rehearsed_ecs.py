@@ -125,7 +125,14 @@ class _Team:
 
     def _group(self, name: str, health: str) -> str:
         made = self._elb.create_target_group(
-            Name=name, Protocol="HTTP", Port=8080, TargetType="ip", VpcId="vpc-1", HealthCheckPath=health
+            Name=name,
+            Protocol="HTTP",
+            Port=8080,
+            TargetType="ip",
+            VpcId="vpc-1",
+            HealthCheckPath=health,
+            HealthCheckIntervalSeconds=5,
+            HealthyThresholdCount=2,
         )
         return str(made["TargetGroups"][0]["TargetGroupArn"])
 
