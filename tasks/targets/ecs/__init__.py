@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from tasks.targets import OnCall
     from tasks.targets.ecs.target import Ecs
 
-_HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]*): *(\S.*)")
+# `https://…` is an address.
+_HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]*): *(?!//)(\S.*)")
 
 
 def _url(text: str) -> str:
