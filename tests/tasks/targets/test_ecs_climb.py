@@ -33,7 +33,7 @@ climbs = st.lists(st.integers(1, 99), max_size=12, unique=True).map(lambda some:
         ((1, 100), "CANARY", 1),
         ((25, 50, 75, 100), "LINEAR", 25),
         ((40, 80, 100), "LINEAR", 40),
-        (tuple(range(3, 100, 3)) + (100,), "LINEAR", 3),
+        ((*range(3, 100, 3), 100), "LINEAR", 3),
     ],
 )
 def test_one_step_then_all_is_canary_equal_steps_are_linear_and_all_at_once_is_blue_green(steps, strategy, step):

@@ -116,10 +116,9 @@ def test_what_ecs_cannot_do_or_somebody_prevents_is_told(seen, wanted, error, sa
 
 
 shares = st.integers(0, 100)
-statuses = st.sampled_from(
-    ["PENDING", "IN_PROGRESS", "SUCCESSFUL", "STOPPED", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"]
-    + ["ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED", "A_WORD_OF_TOMORROW"]
-)
+WORDS = """PENDING IN_PROGRESS SUCCESSFUL STOPPED STOP_REQUESTED ROLLBACK_REQUESTED ROLLBACK_IN_PROGRESS
+ROLLBACK_SUCCESSFUL ROLLBACK_FAILED A_WORD_OF_TOMORROW"""
+statuses = st.sampled_from(WORDS.split())
 
 
 @given(statuses, st.sampled_from(["", "h-1"]), shares, shares, st.booleans(), st.sampled_from([MARK, None]))

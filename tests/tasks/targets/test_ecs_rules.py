@@ -24,6 +24,10 @@ def rule(name, *conditions, listener=MAIN, default=False, **shares):
     }
 
 
+def to(group, weight):
+    return {"TargetGroupArn": group, "Weight": weight}
+
+
 def header(name, *values):
     return {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": name, "Values": list(values)}}
 
@@ -68,13 +72,10 @@ def test_a_listener_is_reached_at_its_port_unless_that_is_the_usual_one(protocol
     [
         ({"Type": "forward", "TargetGroupArn": BLUE}, {BLUE: 1}),
         ({"Type": "forward", "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": BLUE}]}}, {BLUE: 1}),
-        (
-            {"ForwardConfig": {"TargetGroups": [{"TargetGroupArn": BLUE, "Weight": 0}, {"TargetGroupArn": GREEN, "Weight": 7}]}},
-            {BLUE: 0, GREEN: 7},
-        ),
+        ({"ForwardConfig": {"TargetGroups": [to(BLUE, 0), to(GREEN, 7)]}}, {BLUE: 0, GREEN: 7}),
         ({"Type": "redirect", "RedirectConfig": {}}, {}),
     ],
-)  # fmt: skip
+)
 def test_weights_are_the_forward_actions_wherever_it_stands(action, said):
     assert weights({"Actions": [{"Type": "authenticate-oidc"}, action]}) == said
     assert weights({}) == {}
