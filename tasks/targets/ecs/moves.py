@@ -52,7 +52,7 @@ def next_move(state: State, wanted: Traffic, *, over: bool) -> Move:
     at_work = state.underway
     if at_work is None:
         return _from_rest(state, wanted)
-    if wanted == state.before:
+    if wanted == state.before and at_work.target.name != wanted.main:
         return _way_back(state, at_work, wanted, over=over)
     if at_work.stopped:
         raise Interfered(f"somebody wrote to {state.name} in the middle of our work: {at_work.reason}")
@@ -90,7 +90,7 @@ def _refuse_half_ended(state: State, newest: Deployment, wanted: Traffic) -> Non
 def _way_back(state: State, at_work: Deployment, wanted: Traffic, *, over: bool) -> Move:
     if at_work.going_back:
         return Wait()
-    if not over and state.traffic == wanted:
+    if not over and state.traffic == wanted and not state.lags:
         return Done() if at_work.hook else Wait()
     return Back(at_work)
 
@@ -104,6 +104,8 @@ def _climb(state: State, at_work: Deployment, wanted: Traffic, *, over: bool) ->
     if percent not in at_work.stops:
         stops = ", ".join(map(str, at_work.stops))
         raise Refused(f"ECS stops at {stops} % in this deployment, not at {percent} %")
+    if state.lags:  # a word more, and ECS would go one step too far
+        return Wait()
     if has == percent and not over:
         return Done() if at_work.hook else Wait()
     return Go(at_work) if at_work.hook else Wait()

@@ -81,6 +81,12 @@ class Deployment:
         return stages >= set(STAGES)
 
     @property
+    def asked(self) -> float | None:
+        """Return the percent of users that ECS has asked the load balancer to send to its target, if it says."""
+        told = (self.raw.get("targetServiceRevision") or {}).get("requestedProductionTrafficWeight")
+        return None if told is None else float(told)
+
+    @property
     def timed_out(self) -> frozenset[str]:
         """Return the ids of the pauses that nobody answered in time."""
         hooks = self.raw.get("lifecycleHookDetails") or ()
@@ -99,7 +105,8 @@ class Deployment:
         """Return why AWS says it ended as it did."""
         alarms = ", ".join((self.raw.get("alarms") or {}).get("triggeredAlarmNames") or ())
         rollback = str((self.raw.get("rollback") or {}).get("reason") or "")
-        said = rollback or str(self.raw.get("statusReason") or "") or f"status {self.status}"
+        status = str(self.raw.get("statusReason") or "")
+        said = (self.not_back and status) or rollback or status or f"status {self.status}"
         return f"{said} (alarm {alarms})" if alarms and alarms not in said else said
 
     @property
@@ -195,6 +202,14 @@ class State:
             *(one.get("alternateTargetGroupArn") for one in given),
         )
         return frozenset(str(group) for group in told if group)
+
+    @property
+    def lags(self) -> bool:
+        """Return whether the listener's rule is not yet seen to be as the deployment at work has asked it to be."""
+        at_work = self.underway
+        if at_work is None or at_work.asked is None or self.balance is None:
+            return False
+        return abs(at_work.asked - self.traffic.percent(at_work.target.name)) >= 1
 
     @property
     def strange(self) -> tuple[str, ...]:
