@@ -1,7 +1,7 @@
 """Load balancers on loopback: listeners that deal requests out to the healthy targets of weighted groups."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,6 +97,13 @@ class Balancer:
             route.call(place, address)
             for revision, (fault, previews) in self.faults.get(place, {}).items():
                 route.fault(revision, fault if previews or address == PUBLIC else None)
+
+    def claim_alone(self, groups: Collection[str], place: str) -> None:
+        """Count under a service's place too what other rules lead to its groups alone: ways to one of its revisions."""
+        for rule in self.estate.rules():
+            told = {group for group, weight in rule.weights.items() if weight}
+            if rule.priority and told and told <= set(groups) and rule.route.service != place:
+                self.claim(rule.arn, place, rule.route.address)
 
     def hurt(self, place: str, revision: str, fault: Fault | None, *, previews: bool) -> None:
         """Make a revision of a service misbehave for users, and where `previews` is set elsewhere too; None ends it."""

@@ -113,6 +113,8 @@ class Scheduler:
         for key, address in (("productionListenerRule", PUBLIC), ("testListenerRule", TEST)):
             if rule := service.advanced.get(key):
                 self.world.balancer.claim(rule, service.place, address)
+        own = (service.load_balancer.get("targetGroupArn"), service.advanced.get("alternateTargetGroupArn"))
+        self.world.balancer.claim_alone([group for group in own if group], service.place)
 
     def _revision(self, service: Service, definition: Definition) -> Revision:
         started_by, group = f"ecs-svc/{names.digits()}", _group(service)

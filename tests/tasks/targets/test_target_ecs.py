@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import aiohttp
 import pytest
 from target_world_ecs import EcsWorld
 
@@ -357,3 +358,17 @@ async def test_a_pause_takes_one_word_only(make_world):
     await world.ask("ContinueServiceDeployment", **told)
     with pytest.raises(Refusal):
         await world.ask("ContinueServiceDeployment", **told)
+
+
+async def test_what_comes_by_a_rule_of_a_groups_own_is_counted_for_the_service_and_not_as_users(make_world):
+    world = await make_world(CANARY)
+    async with world.target() as target:
+        live = await target.live()
+        for _ in range(3):
+            await world.answers_as(live.revisions[world.stable].preview)
+        await world.answers_as(live.url)
+    url = f"{world.rehearsal.control_url}/stats/{world.service}"
+    async with aiohttp.ClientSession() as http, http.get(url) as told:
+        seen = (await told.json())["revisions"][world.stable]
+
+    assert {address: counts["requests"] for address, counts in seen.items()} == {"rule-10": 3, "public": 1}
