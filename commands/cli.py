@@ -49,7 +49,7 @@ def first_screen(terminal: Terminal) -> str:
         here = f"No service file here (looked for {LOOKED_FOR})."
         commands = [
             ("surefoot demo", "a release and a rollback, on this laptop"),
-            ("surefoot init --from cloud-run", "write a service file from what runs already"),
+            ("surefoot init --from cloud-run|ecs", "write a service file from what runs already"),
             ("surefoot --help", "everything else"),
         ]
     width = max(len(command) for command, _ in commands) + 3

@@ -21,7 +21,7 @@ _NO_FILE = Row(
     "service",
     (
         "no service file here, so nothing can be released",
-        "write one: surefoot init --from cloud-run …",
+        "write one: surefoot init --from cloud-run|ecs …",
         "or say where they are: SUREFOOT_SERVICES=FOLDER surefoot up",
     ),
 )

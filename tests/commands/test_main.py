@@ -78,7 +78,7 @@ def test_alone_it_says_what_was_looked_for_and_what_to_type(tmp_path: Path) -> N
     assert lines[2] == "No service file here (looked for surefoot.yaml, infra/services/*.yaml)."
     assert [line.split("  ")[1].strip() for line in lines[4:]] == [
         "surefoot demo",
-        "surefoot init --from cloud-run",
+        "surefoot init --from cloud-run|ecs",
         "surefoot --help",
     ]
 
