@@ -77,7 +77,9 @@ class Deployment:
     def pauses(self) -> bool:
         """Return whether it waits for a word before users are moved; without that it goes on by itself."""
         hooks = (self.raw.get("deploymentConfiguration") or {}).get("lifecycleHooks") or ()
-        stages = {stage for hook in hooks if hook.get("targetType") == "PAUSE" for stage in hook["lifecycleStages"]}
+        stages = {
+            stage for hook in hooks if hook.get("targetType") == "PAUSE" for stage in hook.get("lifecycleStages") or ()
+        }
         return stages >= set(STAGES)
 
     @property

@@ -121,7 +121,9 @@ class Ecs:
         """Register the release, mark the service, and let ECS begin; whoever else begins the same is joined."""
         _refuse_to_begin(state, name, mark, seen)
         await self._refuse_without_ways(state)
-        before, live = state.stamp, str(state.service["taskDefinition"])
+        # Not the service's own word: after a deployment that somebody stopped that is what was stopped.
+        main = state.part(state.traffic.main)
+        before, live = state.stamp, main.definition if main else str(state.service["taskDefinition"])
         patience = self._writer.patience()
         definition = await registered(self._settings, self._calls, self._reader, live, release, name, patience)
         state = await self._writer.mark(state, mark)

@@ -50,13 +50,14 @@ class Writer:
         return await self._tag(state, done, lambda _: self._calls.tag(arn, wanted))
 
     async def unmark(self, state: State) -> State:
-        """Take the mark away, all but the fence."""
-        arn = str(state.service["serviceArn"])
-        return await self._tag(
-            state,
-            lambda now: not marks.passing(now.tags),
-            lambda now: self._calls.untag(arn, marks.passing(now.tags)),
-        )
+        """Take the mark away, all but the fence; one that a newer rollout has written meanwhile stays."""
+        arn, ended = str(state.service["serviceArn"]), state.mark
+
+        def done(now: State) -> bool:
+            theirs = ended is not None and now.mark is not None and now.mark.rollout != ended.rollout
+            return theirs or not marks.passing(now.tags)
+
+        return await self._tag(state, done, lambda now: self._calls.untag(arn, marks.passing(now.tags)))
 
     async def update(self, state: State, definition: str, configuration: dict[str, Any]) -> State:
         """Begin a deployment of a task definition, and return the state in which it was seen.

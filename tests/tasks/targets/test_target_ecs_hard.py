@@ -420,6 +420,35 @@ async def test_tags_that_somebody_damaged_stop_nobody_from_climbing_on_and_going
     assert (back.traffic, back.mark) == (before.traffic, None)
 
 
+async def test_after_a_deployment_that_somebody_stopped_the_next_is_made_of_what_serves(make_world):
+    world = await make_world(CANARY)
+    async with world.target() as target:
+        _, before, live = await staged(target, world)
+        told = {"serviceDeploymentArn": (await world.newest())["serviceDeploymentArn"], "stopType": "ABORT"}
+        await world.ask("StopServiceDeployment", "priya", **told)
+        await until(world, "STOPPED")
+        live = await target.shift(before.traffic, None, await target.live())
+        await staged(target, world, "1.2.0", rollout="r-2")
+    told = {"cluster": CLUSTER, "services": [world.service]}
+    definition = (await world.ask("DescribeServices", **told))["services"][0]["taskDefinition"]
+    made = await world.ask("DescribeTaskDefinition", taskDefinition=definition, include=["TAGS"])
+
+    assert live.mark is None
+    assert {"key": "surefoot:from", "value": world.stable} in made["tags"]
+
+
+async def test_the_mark_of_a_newer_rollout_is_not_taken_away_with_an_older_ones(make_world):
+    world = await make_world(CANARY)
+    async with world.target() as target:
+        _, before, live = await staged(target, world)
+        params = {"resourceArn": told_service(world).arn, "tags": [{"key": "surefoot:rollout", "value": "r-9"}]}
+        theirs = {"writer": "priya", "writer_action": "TagResource", "writer_params": params}
+        world.arm("busy", on="UntagResource", **theirs)
+        after = await target.shift(before.traffic, None, live)
+
+    assert after.mark.rollout == "r-9"
+
+
 # ECS by itself
 
 
