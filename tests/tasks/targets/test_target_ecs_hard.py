@@ -449,6 +449,56 @@ async def test_the_mark_of_a_newer_rollout_is_not_taken_away_with_an_older_ones(
     assert after.mark.rollout == "r-9"
 
 
+async def test_of_two_owners_that_stage_two_releases_at_once_at_most_one_is_staged_and_no_user_moves(make_world):
+    world = await make_world(CANARY)
+    async with world.target() as one, world.target() as other:
+        before = await one.live()
+        first, second = world.release("1.1.0"), world.release("1.2.0")
+        results = await asyncio.gather(
+            one.stage(first, world.mark(before, first, rollout="r-1", fence=1), before),
+            other.stage(second, world.mark(before, second, rollout="r-2", fence=2), before),
+            return_exceptions=True,
+        )
+        after = await one.live()
+
+    assert after.traffic == before.traffic
+    staged_well = [result for result in results if not isinstance(result, BaseException)]
+    assert len(staged_well) <= 1
+    assert all(isinstance(result, TargetError) for result in results if result not in staged_well)
+    assert after.mark.rollout == "r-2"
+
+
+async def test_an_operator_goes_to_an_older_revision_in_the_middle_of_a_climb_that_is_never_finished(make_world):
+    world = await make_world(CANARY)
+    async with world.target() as target, world.target() as operator:
+        middle = (await promoted(target, world, "1.1.0")).traffic
+        canary, before, live = await staged(target, world, "1.2.0", rollout="r-2", fence=2)
+        live = await target.shift(before.traffic.toward(canary, 10), live.mark, live)
+        world.slow_down(traffic_lag_s=0.3)
+        climbing = asyncio.create_task(target.shift(Traffic.all_on(canary), live.mark, live))
+        await world.until_written(world.writes() + 1)
+        older = await operator.shift(Traffic.all_on(world.stable), None, await operator.live())
+        (problem,) = await asyncio.gather(climbing, return_exceptions=True)
+
+    assert middle == before.traffic
+    assert (older.traffic, older.mark, older.settled) == (Traffic.all_on(world.stable), None, True)
+    assert isinstance(problem, TargetError), problem
+    assert await world.answers_as(older.url) == world.stable
+
+
+async def test_a_release_that_cannot_start_is_given_up_though_its_tasks_are_told_in_pages(make_world):
+    world = await make_world(CANARY)
+    real = world.rehearsal.aws.front.ecs["ListTasks"]
+
+    async def one_by_one(params, caller):
+        return await real({**params, "maxResults": 1}, caller)
+
+    world.rehearsal.aws.front.ecs = {**world.rehearsal.aws.front.ecs, "ListTasks": one_by_one}
+    async with world.target() as target:
+        with pytest.raises(StageFailed, match="exited with code 3"):
+            await staged(target, world, "1.3.0-crash")
+
+
 # ECS by itself
 
 
