@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from surefoot.rollout import Mark
 from surefoot.traffic import Traffic
 from tasks.targets.ecs.climb import Climb
+from tasks.targets.ecs.deployment import Deployment, Part
 from tasks.targets.ecs.marks import written
-from tasks.targets.ecs.state import Balance, Deployment, Part, State
+from tasks.targets.ecs.state import Balance, State
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ARN = "arn:aws:ecs:eu-west-1:000000000000"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tasks.targets.ecs.state import Deployment
+from tasks.targets.ecs.deployment import Deployment
 
 # ECS's own circuit breaker takes no fewer for a failure; one task may die for reasons of its own.
 _ENOUGH = 3

@@ -6,8 +6,9 @@ from surefoot.errors import Interfered, Refused, RolledBack
 from surefoot.rollout import Mark
 from surefoot.traffic import Traffic
 from tasks.targets.ecs.definition import short
+from tasks.targets.ecs.deployment import Deployment, Part
 from tasks.targets.ecs.marks import fence
-from tasks.targets.ecs.state import Deployment, Part, State
+from tasks.targets.ecs.state import State
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from surefoot.errors import NotThere, Refused, Unavailable
 from tasks.targets.ecs import Settings
 from tasks.targets.ecs.calls import Calls
 from tasks.targets.ecs.definition import entrance, name_of, short
+from tasks.targets.ecs.deployment import Deployment, Part
 from tasks.targets.ecs.marks import CANARY, tags_of
 from tasks.targets.ecs.rules import balance, listener_of
-from tasks.targets.ecs.state import Balance, Deployment, Part, State
+from tasks.targets.ecs.state import Balance, State
 
 # So many deployments are looked at: what was released before them is no way back that we would name.
 _DEPLOYMENTS = 10

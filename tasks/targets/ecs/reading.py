@@ -3,7 +3,8 @@
 from surefoot.release import Address, Revision
 from surefoot.target import Live
 from tasks.targets.ecs import Settings
-from tasks.targets.ecs.state import Part, State
+from tasks.targets.ecs.deployment import Part
+from tasks.targets.ecs.state import State
 
 
 def read_live(state: State, settings: Settings) -> Live:

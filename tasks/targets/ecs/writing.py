@@ -10,6 +10,7 @@ from surefoot.traffic import Traffic
 from tasks.targets.ecs import Settings, marks
 from tasks.targets.ecs.calls import Calls, Conflict
 from tasks.targets.ecs.climb import at_once, rolling
+from tasks.targets.ecs.deployment import Deployment
 from tasks.targets.ecs.moves import (
     Back,
     Begin,
@@ -23,7 +24,7 @@ from tasks.targets.ecs.moves import (
     steps_of,
 )
 from tasks.targets.ecs.reader import Reader
-from tasks.targets.ecs.state import Deployment, State
+from tasks.targets.ecs.state import State
 from tasks.targets.patience import Patience
 
 
