@@ -70,6 +70,23 @@ _IMAGES = {
 # Enough requests for a verdict in one look: the bound of a p95 needs 77.
 LOOK = {"look": "800ms", "probes_per_second": 100, "patience": "20s", "harm": {"error_rate": "15%", "latency": "100%"}}
 CLIMB = ({"traffic": "25%", "watch": "0s"}, {"traffic": "50%", "watch": "0s"}, {"traffic": "100%", "watch": "0s"})
+# What the ledger has of a rollout that climbed to the top, but for the looks: how many a verdict takes is chance.
+CLIMBED = [
+    "rollout begun",
+    "stage: intended",
+    "stage: done",
+    "smoke",
+    "shift: intended",
+    "shift: done",
+    "move",
+    "shift: intended",
+    "shift: done",
+    "smoke",
+    "finish: intended",
+    "finish: done",
+    "rollout ended",
+    "release verified",
+]
 WATCHED = ({"traffic": "25%", "watch": "800ms"}, {"traffic": "100%", "watch": "0s"})
 
 

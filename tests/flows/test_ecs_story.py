@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from rollout_world import CLIMBED
 from rollout_world_ecs import WATCHED, EcsWorld, ecs
 
 from commands.rehearsed_ecs import CLUSTER
@@ -38,23 +39,9 @@ async def test_a_good_release_is_promoted_and_everybody_says_so(ecs: EcsWorld):
     assert ended.phase == "promoted"
     assert await ecs.images() == {image(ecs, "1.1.0"): 100}
     assert [one["status"] for one in await ecs.deployments()] == ["SUCCESSFUL", "SUCCESSFUL"]
-    assert ecs.kinds(ended.attempt.id) == [
-        "rollout begun",
-        "stage: intended",
-        "stage: done",
-        "smoke",
-        "shift: intended",
-        "shift: done",
-        "look",
-        "move",
-        "shift: intended",
-        "shift: done",
-        "smoke",
-        "finish: intended",
-        "finish: done",
-        "rollout ended",
-        "release verified",
-    ]
+    kinds = ecs.kinds(ended.attempt.id)
+    assert [kind for kind in kinds if kind != "look"] == CLIMBED
+    assert "look" in kinds
     assert "shop 1.1.0 is live in production" in ecs.said()[0]
 
 

@@ -264,19 +264,12 @@ async def test_the_preview_is_what_the_test_rule_asks_for_where_no_rule_is_pinne
 
 async def test_users_without_a_healthy_task_are_no_way_back_so_nothing_is_begun(make_world):
     world = await make_world(CANARY)
-    world.rehearsal.aws.ecs.crash(world.stable)
-    blue = world.found.groups[0]
-    async with asyncio.timeout(20):
-        while [one["TargetHealth"]["State"] for one in await health(world, blue)] == ["healthy"]:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    blue, balancer = world.found.groups[0], world.rehearsal.aws.balancer
+    await balancer.deregister(blue, list(balancer.health(blue)))
     async with world.target() as target:
         with pytest.raises(Refused, match="no way back"):
             await staged(target, world)
     assert await world.revisions() == 1
-
-
-async def health(world, group):
-    return (await world.ask("DescribeTargetHealth", TargetGroupArn=group))["TargetHealthDescriptions"]
 
 
 async def rolling_world(world):
