@@ -60,7 +60,10 @@ class Front:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         began, at = time.perf_counter(), datetime.now(UTC)
-        asked = await read(request)
+        try:
+            asked = await read(request)
+        except ConnectionError:  # whoever asked died before it was said
+            return web.Response()
         fault = self.faults.take(asked.method, f"{asked.api} {asked.resource}")
         reply = _Reply("Cancelled")
         try:

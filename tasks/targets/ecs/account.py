@@ -5,19 +5,16 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
 from surefoot.errors import Refused, TargetError
 from tasks.doctor.finding import Finding, Once, ill, well
 from tasks.targets.ecs import Settings
-from tasks.targets.ecs.calls import translated
+from tasks.targets.ecs.clients import made
+from tasks.targets.ecs.problems import translated
 
 # A client's kind, its method, and what is told to it.
 Ask = Callable[[str, str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
 LOG_IN = "aws sso login   # or set AWS_PROFILE"
-_CONNECT_S, _READ_S = 3.0, 8.0
-_REHEARSED = {"aws_access_key_id": "surefoot", "aws_secret_access_key": "rehearsal"}
+_ANSWER_S = 8.0
 
 
 class Account:
@@ -62,17 +59,5 @@ class Account:
     def _client(self, kind: str) -> Any:
         with self._making:
             if kind not in self._clients:
-                self._clients[kind] = self._made(kind)
+                self._clients[kind] = made(self._settings, kind, agent="surefoot-doctor", answer_s=_ANSWER_S)
             return self._clients[kind]
-
-    def _made(self, kind: str) -> Any:
-        config = Config(
-            retries={"total_max_attempts": 1},
-            connect_timeout=_CONNECT_S,
-            read_timeout=_READ_S,
-            user_agent_extra="surefoot-doctor",
-            proxies={} if self._rehearsed else None,
-        )
-        where = {"region_name": self._settings.region, "endpoint_url": self._settings.endpoint or None}
-        own = _REHEARSED if self._rehearsed else {}
-        return boto3.session.Session().client(kind, config=config, **where, **own)

@@ -1,60 +1,26 @@
 """Calls of AWS's APIs: each in a thread, with a deadline; reads tried again, every error in Surefoot's words."""
 
 import asyncio
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-import boto3
 import stamina
-from botocore import exceptions as aws_errors
-from botocore.config import Config
+from botocore import xform_name
 
 from surefoot.errors import NotThere, Refused, Unavailable
 from tasks.targets.ecs import Settings
+from tasks.targets.ecs.clients import CONNECT_S, RAW, WRITE_S, ecs_client, made
 from tasks.targets.ecs.features import refuse_old_sdk
+from tasks.targets.ecs.problems import HINTS, translated
 
-_READ_S = 10.0
-_WRITE_S = 30.0
-_CONNECT_S = 5.0
 _PATIENCE_S = 30.0
 _PAGE = 100
 _PAGES = 100
 # What asks for the next page, and what the page before calls it.
 _NEXT = (("nextToken", "nextToken"), ("Marker", "NextMarker"))
 _NO_DEFINITION = "Unable to describe task definition"
-# Not "no" but "not now": nothing can be concluded from these about what the service does.
-_NOT_NOW = (
-    "ThrottlingException",
-    "Throttling",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-    "ServerException",
-    "InternalFailure",
-    "InternalServerError",
-    "ServiceUnavailable",
-    "RequestTimeout",
-)
-_NOT_THERE = ("ClusterNotFoundException", "ServiceNotFoundException")
-_HINTS = {
-    "AccessDeniedException": "grant it: infra/aws/permissions.json lists all that is needed",
-    "AccessDenied": "grant it: infra/aws/permissions.json lists all that is needed",
-    "ClusterNotFoundException": "look for it: aws ecs list-clusters",
-    "ServiceNotFoundException": "look for it: aws ecs list-services --cluster CLUSTER",
-    "ExpiredTokenException": "log in: aws sso login",
-    "UnrecognizedClientException": "log in: aws sso login",
-    "InvalidClientTokenId": "log in: aws sso login",
-}
-# These name a pause or a deployment at work; when that is over, AWS finds the parameter invalid.
-_ABOUT_ONE_PAUSE = ("ContinueServiceDeployment", "StopServiceDeployment")
-_RAW = "Raw"
 
 stamina.instrumentation.set_on_retry_hooks([])
-
-
-class Conflict(Refused):
-    """What the write was about is over already: somebody else, or time, was quicker."""
 
 
 class Calls:
@@ -64,13 +30,9 @@ class Calls:
         self._settings = settings
         self._on_call = on_call or (lambda _: None)
         with translated(f"connect to ECS for {settings.service}"):
-            self._ecs = _client(settings, "ecs")
-            self._elb = _client(settings, "elbv2")
+            self._ecs = ecs_client(settings)
+            self._elb = made(settings, "elbv2")
         refuse_old_sdk(self._ecs.meta.service_model)
-        events = self._ecs.meta.events
-        events.register("before-parse.ecs.DescribeTaskDefinition", _keep_raw)
-        events.register("provide-client-params.ecs.RegisterTaskDefinition", _take_raw)
-        events.register("before-call.ecs.RegisterTaskDefinition", _send_raw)
 
     async def service(self, patience_s: float = _PATIENCE_S) -> dict[str, Any]:
         """Return the service with its tags; Refused where it does not exist."""
@@ -80,7 +42,7 @@ class Calls:
             reason = "; ".join(str(failure.get("reason", "")) for failure in answer.get("failures", ()))
             raise NotThere(
                 f"{self._settings.service} is not in {self._settings.cluster} ({reason or 'not found'}); "
-                f"{_HINTS['ServiceNotFoundException'].replace('CLUSTER', self._settings.cluster)}"
+                f"{HINTS['ServiceNotFoundException'].replace('CLUSTER', self._settings.cluster)}"
             )
         return dict(answer["services"][0])
 
@@ -109,7 +71,7 @@ class Calls:
             if _NO_DEFINITION in str(problem):
                 raise NotThere(str(problem)) from problem
             raise
-        raw: dict[str, Any] = answer[_RAW]
+        raw: dict[str, Any] = answer[RAW]
         return {**raw["taskDefinition"], "tags": raw.get("tags", [])}
 
     async def newest_definitions(self, family: str, number: int) -> list[str]:
@@ -145,7 +107,7 @@ class Calls:
     async def register(self, definition: dict[str, Any]) -> None:
         """Register a task definition, sent as it is."""
         least = {"family": definition["family"], "containerDefinitions": []}
-        await self._write("RegisterTaskDefinition", {**least, _RAW: definition}, definition["family"])
+        await self._write("RegisterTaskDefinition", {**least, RAW: definition}, definition["family"])
 
     async def update(self, definition: str, configuration: dict[str, Any], *, anew: bool = False) -> None:
         """Begin a deployment of a task definition; `anew` also where the service has it already."""
@@ -210,104 +172,16 @@ class Calls:
             with translated(what):
                 await asyncio.shield(call)
         except asyncio.CancelledError:
-            await asyncio.wait({call}, timeout=_WRITE_S + _CONNECT_S)
+            await asyncio.wait({call}, timeout=WRITE_S + CONNECT_S)
             raise
 
     def _call(self, operation: str, told: dict[str, Any]) -> dict[str, Any]:
         client = self._elb if operation in _ELB else self._ecs
-        answer: dict[str, Any] = getattr(client, _METHODS[operation])(**told)
+        answer: dict[str, Any] = getattr(client, xform_name(operation))(**told)
         return answer
 
 
 _ELB = ("DescribeRules", "DescribeListeners", "DescribeLoadBalancers", "DescribeTargetHealth")
-_METHODS = {
-    "ContinueServiceDeployment": "continue_service_deployment",
-    "DescribeListeners": "describe_listeners",
-    "DescribeLoadBalancers": "describe_load_balancers",
-    "DescribeRules": "describe_rules",
-    "DescribeServiceDeployments": "describe_service_deployments",
-    "DescribeServiceRevisions": "describe_service_revisions",
-    "DescribeServices": "describe_services",
-    "DescribeTargetHealth": "describe_target_health",
-    "DescribeTaskDefinition": "describe_task_definition",
-    "DescribeTasks": "describe_tasks",
-    "ListServiceDeployments": "list_service_deployments",
-    "ListTaskDefinitions": "list_task_definitions",
-    "ListTasks": "list_tasks",
-    "RegisterTaskDefinition": "register_task_definition",
-    "StopServiceDeployment": "stop_service_deployment",
-    "TagResource": "tag_resource",
-    "UntagResource": "untag_resource",
-    "UpdateService": "update_service",
-}
-
-
-@contextmanager
-def translated(what: str) -> Iterator[None]:
-    """Turn the SDK's errors into ours: Unavailable, Conflict, NotThere or Refused."""
-    try:
-        yield
-    except aws_errors.ClientError as problem:
-        raise _refusal(what, problem) from problem
-    except (aws_errors.NoCredentialsError, aws_errors.PartialCredentialsError, aws_errors.TokenRetrievalError) as none:
-        raise Refused(f"{what}: no usable AWS credentials ({none}); log in: aws sso login") from none
-    except (aws_errors.HTTPClientError, aws_errors.ConnectionError) as problem:
-        raise Unavailable(f"{what}: {_unreached(problem)}") from problem
-    except aws_errors.BotoCoreError as problem:
-        raise Refused(f"{what}: {problem}") from problem
-
-
-def _refusal(what: str, problem: aws_errors.ClientError) -> Unavailable | Refused:
-    error, status = problem.response.get("Error", {}), problem.response.get("ResponseMetadata", {})
-    code = str(error.get("Code", "no code"))
-    words = f"{what}: {code} {error.get('Message', '')}".strip()
-    if code in _NOT_NOW or int(status.get("HTTPStatusCode", 400)) >= 500:
-        return Unavailable(words)
-    if code == "ConflictException" or (code == "InvalidParameterException" and what.startswith(_ABOUT_ONE_PAUSE)):
-        return Conflict(words)
-    hint = _HINTS.get(code, "")
-    kind = NotThere if code in _NOT_THERE else Refused
-    return kind(f"{words}{hint and '; '}{hint}")
-
-
-def _unreached(problem: Exception) -> str:
-    if isinstance(problem, aws_errors.ReadTimeoutError):
-        return "no answer in time"
-    if isinstance(problem, aws_errors.ConnectionClosedError):
-        return "the connection was closed without an answer"
-    return "out of reach"
-
-
-def _client(settings: Settings, service: str) -> Any:
-    config = Config(
-        retries={"total_max_attempts": 1, "mode": "standard"},  # what is tried again is decided here
-        connect_timeout=min(_CONNECT_S, settings.change_within_s),
-        read_timeout=min(_WRITE_S, settings.change_within_s),
-        user_agent_extra="surefoot",
-        proxies={} if settings.endpoint.startswith("http://") else None,
-    )
-    # A rehearsal takes whatever comes: nothing of the account's own is sent to it.
-    rehearsed = {"aws_access_key_id": "surefoot", "aws_secret_access_key": "rehearsal"}
-    own = rehearsed if settings.endpoint.startswith("http://") else {}
-    return boto3.session.Session().client(
-        service, region_name=settings.region, endpoint_url=settings.endpoint or None, config=config, **own
-    )
-
-
-def _keep_raw(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-    """Keep an answer as it came: the SDK's parser drops what it does not know."""
-    if response_dict["status_code"] < 300:
-        customized_response_dict[_RAW] = json.loads(response_dict["body"])
-
-
-def _take_raw(params: dict[str, Any], context: dict[str, Any], **_: Any) -> dict[str, Any]:
-    context[_RAW] = params[_RAW]
-    return {key: value for key, value in params.items() if key != _RAW}
-
-
-def _send_raw(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-    """Send what was given in place of what the SDK would have made of it."""
-    params["body"] = json.dumps(context[_RAW]).encode()
 
 
 def _short(arn: str) -> str:

@@ -8,7 +8,7 @@ from surefoot.errors import Interfered, Unavailable
 from surefoot.rollout import Mark
 from surefoot.traffic import Traffic
 from tasks.targets.ecs import Settings, marks
-from tasks.targets.ecs.calls import Calls, Conflict
+from tasks.targets.ecs.calls import Calls
 from tasks.targets.ecs.climb import at_once, rolling
 from tasks.targets.ecs.deployment import Deployment
 from tasks.targets.ecs.moves import (
@@ -23,6 +23,7 @@ from tasks.targets.ecs.moves import (
     refuse_strangers,
     steps_of,
 )
+from tasks.targets.ecs.problems import Conflict
 from tasks.targets.ecs.reader import Reader
 from tasks.targets.ecs.state import State
 from tasks.targets.patience import Patience

@@ -9,7 +9,6 @@ from target_seen_ecs import ARN, CANARY, GREEN, MARK, NOON, OLDER, ON_CANARY, ON
 
 from surefoot.errors import Interfered, Refused, RolledBack, TargetError
 from surefoot.traffic import Traffic
-from tasks.targets.ecs.calls import Conflict
 from tasks.targets.ecs.climb import Climb
 from tasks.targets.ecs.moves import (
     Back,
@@ -26,6 +25,7 @@ from tasks.targets.ecs.moves import (
     refuse_strangers,
     steps_of,
 )
+from tasks.targets.ecs.problems import Conflict
 
 
 def asked(percent):
