@@ -48,6 +48,16 @@ async def test_secrets_are_kept():
     assert told["SecretString"] == "näïve & <safe>"
 
 
+async def test_a_databases_snapshot_is_taken_and_is_there():
+    async with fronted() as at:
+        made = {"DBInstanceIdentifier": "shop", "DBInstanceClass": "db.t4g.micro", "Engine": "postgres"}
+        made |= {"AllocatedStorage": 20, "MasterUsername": "shop", "MasterUserPassword": "of-the-rehearsal"}
+        await at.call("rds", "create_db_instance", **made)
+        await at.call("rds", "create_db_snapshot", DBInstanceIdentifier="shop", DBSnapshotIdentifier="before-1-1-0")
+        told = await at.call("rds", "describe_db_snapshots", DBSnapshotIdentifier="before-1-1-0")
+    assert [one["Status"] for one in told["DBSnapshots"]] == ["available"]
+
+
 async def test_an_alarms_state_is_told_to_the_client_and_inside():
     async with fronted() as at:
         state = at.front.elsewhere.alarm_state
