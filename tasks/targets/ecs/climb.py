@@ -58,6 +58,12 @@ class Climb:
         return told
 
 
+def others_pauses(configuration: Mapping[str, Any]) -> list[str]:
+    """Return the stages of pauses that are not ours: those that a person of the team is to answer."""
+    pauses = [hook for hook in configuration.get("lifecycleHooks") or () if hook.get("targetType") == _PAUSE]
+    return sorted({stage for hook in pauses for stage in hook.get("lifecycleStages") or ()} - set(STAGES))
+
+
 def at_once(before: Mapping[str, Any]) -> dict[str, Any]:
     """Return the configuration that takes all users to a revision that served well before, without a pause."""
     return {**_kept(before), "strategy": "BLUE_GREEN", "bakeTimeInMinutes": 0, "lifecycleHooks": _others(before)}

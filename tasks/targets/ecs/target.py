@@ -10,7 +10,7 @@ from surefoot.target import Live
 from surefoot.traffic import Traffic
 from tasks.targets.ecs import Settings
 from tasks.targets.ecs.calls import Calls
-from tasks.targets.ecs.climb import Climb
+from tasks.targets.ecs.climb import Climb, others_pauses
 from tasks.targets.ecs.failing import failed_starts
 from tasks.targets.ecs.moves import difference, is_about, refuse_overtaken, refuse_strangers, refuse_undone
 from tasks.targets.ecs.reader import Reader
@@ -185,6 +185,11 @@ def _refuse_unfit(state: State) -> None:
     controller = (state.service.get("deploymentController") or {}).get("type", "ECS")
     if controller != "ECS":
         raise Refused(f"{state.name} is deployed by {controller}; Surefoot needs the deployment controller ECS")
+    if stages := others_pauses(state.service.get("deploymentConfiguration") or {}):
+        raise Refused(
+            f"{state.name} pauses at {', '.join(stages)} too, which somebody else is to answer; a release would take that "
+            "pause away. Make it a Lambda hook, or take it out of the service"
+        )
     if not state.service.get("desiredCount", 1):
         raise Refused(f"{state.name} is to run no task (desiredCount 0), so a release of it could not be seen to work")
 

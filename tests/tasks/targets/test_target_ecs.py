@@ -248,6 +248,16 @@ async def test_other_peoples_hooks_alarms_and_limits_stay_in_the_deployment_conf
     assert told["lifecycleHooks"][1]["timeoutConfiguration"] == {"timeoutInMinutes": 240, "action": "ROLLBACK"}
 
 
+async def test_a_pause_that_somebody_else_is_to_answer_is_not_taken_away(make_world):
+    world = await make_world(CANARY)
+    theirs = {"targetType": "PAUSE", "lifecycleStages": ["PRE_SCALE_UP"]}
+    await configured(world, lifecycleHooks=[theirs])
+    async with world.target() as target:
+        with pytest.raises(Refused, match="pauses at PRE_SCALE_UP too, which somebody else is to answer"):
+            await staged(target, world)
+    assert await world.revisions() == 1
+
+
 async def test_the_preview_is_what_the_test_rule_asks_for_where_no_rule_is_pinned_to_a_group(make_world):
     world = await make_world(CANARY)
     listener = world.found.production_rule.rpartition("/")[0].replace(":listener-rule/", ":listener/")
