@@ -187,8 +187,8 @@ def _refuse_unfit(state: State) -> None:
         raise Refused(f"{state.name} is deployed by {controller}; Surefoot needs the deployment controller ECS")
     if stages := others_pauses(state.service.get("deploymentConfiguration") or {}):
         raise Refused(
-            f"{state.name} pauses at {', '.join(stages)} too, which somebody else is to answer; a release would take that "
-            "pause away. Make it a Lambda hook, or take it out of the service"
+            f"{state.name} pauses at {', '.join(stages)} too, which somebody else is to answer; a release would take "
+            "that pause away. Make it a Lambda hook, or take it out of the service"
         )
     if not state.service.get("desiredCount", 1):
         raise Refused(f"{state.name} is to run no task (desiredCount 0), so a release of it could not be seen to work")
