@@ -1,6 +1,7 @@
 """`surefoot doctor`, as it is typed: a table, a document, an exit code, and no secret in any of them."""
 
 import json
+import re
 
 import pytest
 from commands_typed import answered, live, typed
@@ -45,7 +46,8 @@ def test_prefect_is_looked_at_with_its_worker_deployments_and_watchdog(prefect: 
     assert [name for name, each in found.items() if each["outcome"] != "ok"] == ["watchdog"]
     assert document["exit_code"] == 1
     assert found["prefect"]["seen"] == f"{prefect.environ['PREFECT_API_URL']}/ answers, version 3.8.8"
-    assert found["worker"]["seen"] == "1 online in the work pool surefoot"
+    # A worker that another test has killed counts until the server misses it.
+    assert re.fullmatch(r"[1-9]\d* online in the work pool surefoot", found["worker"]["seen"])
     assert found["deployments"]["seen"] == "deploy-staging, deploy-production, rollback, watchdog"
     assert found["watchdog"]["seen"].startswith("its schedule is off; it ")
     mended = prefect.http.post(found["watchdog"]["mend"].removeprefix("prefect api POST "))
