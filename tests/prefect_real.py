@@ -26,6 +26,7 @@ import asyncio
 import fcntl
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -42,6 +43,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
+# Above the rehearsal's own, which are many.
+_PORTS = range(30_000, 32_700)
 ROOT = Path(__file__).parent.parent
 _UP_S = 120.0
 _TOKEN = "xoxb-rehearsal"
@@ -75,9 +78,12 @@ LOOKS = tuple(
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port below those that systems hand out: one of these could be taken before the server has it."""
+    for port in random.sample(_PORTS, 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError(f"no free port from {_PORTS.start} to {_PORTS.stop - 1}")
 
 
 class RealPrefect:
