@@ -23,8 +23,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def rehearsal(tmp_path: Path) -> AsyncIterator[Rehearsal]:
-    # A hanging image is given up after half a second instead of 240.
-    async with Rehearsal.start(catalogue(), tmp_path, pace=Pace(traffic_lag_s=0.02, speed=480)) as running:
+    # A hanging image is given up after 1.5 s instead of 240: time enough to start one on a busy machine.
+    async with Rehearsal.start(catalogue(), tmp_path, pace=Pace(traffic_lag_s=0.02, speed=160)) as running:
         yield running
 
 

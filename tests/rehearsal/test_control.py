@@ -134,7 +134,7 @@ async def test_the_journal_is_read_by_method_and_from_a_moment_on(laptop, contro
 async def test_the_pace_changes_while_it_runs(laptop, control):
     await laptop.create()
     status, pace = await control("PATCH", "/pace", traffic_lag_s=5.0)
-    assert (status, pace["traffic_lag_s"], pace["speed"]) == (200, 5.0, 480)
+    assert (status, pace["traffic_lag_s"], pace["speed"]) == (200, 5.0, 160)
     began = await laptop.write("traffic", traffic=[share("shop-good", 100)])
     assert not laptop.rehearsal.cloud.operations.get(began.operation.name).done
     assert (await control("GET", "/pace"))[1] == pace
