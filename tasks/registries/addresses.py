@@ -2,12 +2,13 @@
 
 import httpx
 
-from tasks.registries.stand_ins import is_loopback, is_this_machine
+from tasks.loopback import is_loopback
+from tasks.registries.stand_ins import is_here
 
 
 def base_of(host: str) -> str:
     """Return a registry's own address: plain http only where nothing leaves this machine."""
-    return f"{'http' if is_loopback(host) else 'https'}://{host}"
+    return f"{'http' if is_here(host) else 'https'}://{host}"
 
 
 def origin(url: str) -> tuple[str, str, int]:
@@ -24,4 +25,4 @@ def may_go(url: str, base: str) -> bool:
             return False
     except httpx.InvalidURL:
         return False
-    return scheme == "https" or (scheme == "http" and is_this_machine(host) and is_this_machine(origin(base)[1]))
+    return scheme == "https" or (scheme == "http" and is_loopback(host) and is_loopback(origin(base)[1]))

@@ -1,10 +1,10 @@
 """Who stands in for a registry on this machine, as the rehearsal does for its own."""
 
-import ipaddress
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from surefoot.errors import ConfigError
+from tasks.loopback import is_loopback
 
 _EXAMPLE = "write host=http://127.0.0.1:PORT"
 
@@ -21,23 +21,15 @@ def read_stand_ins(text: str) -> Mapping[str, str]:
     return stand_ins
 
 
-def is_loopback(host: str) -> bool:
+def is_here(host: str) -> bool:
     """Say whether `host` or `host:port` is this machine itself."""
-    return is_this_machine(urlsplit(f"//{host}").hostname or "")
-
-
-def is_this_machine(name: str) -> bool:
-    """Say whether a host's name, or address, is this machine itself."""
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
+    return is_loopback(urlsplit(f"//{host}").hostname or "")
 
 
 def _is_base(url: str) -> bool:
     try:
         parts = urlsplit(url)
         plain = parts.scheme in ("http", "https") and parts.path in ("", "/") and not (parts.query or parts.fragment)
-        return plain and "@" not in parts.netloc and bool(parts.port) and is_loopback(parts.netloc)
+        return plain and "@" not in parts.netloc and bool(parts.port) and is_here(parts.netloc)
     except ValueError:
         return False

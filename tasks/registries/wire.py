@@ -14,7 +14,7 @@ import httpx
 
 from surefoot.errors import Refused, Unavailable
 from tasks.registries.addresses import may_go, origin
-from tasks.registries.stand_ins import is_loopback
+from tasks.registries.stand_ins import is_here
 
 # The specification lets a registry refuse manifests above 4 MiB; nothing that we read is bigger.
 BODY_MAX = 4 * 2**20
@@ -52,7 +52,7 @@ class Wire:
         # A proxy for the outside world has no business with this machine's own ports.
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(_CALL_S, connect=_CONNECT_S),
-            trust_env=not is_loopback(urlsplit(base).netloc),
+            trust_env=not is_here(urlsplit(base).netloc),
             headers={"User-Agent": "surefoot"},
         )
 

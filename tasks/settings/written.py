@@ -1,6 +1,5 @@
 """What people write as a value: lengths of time, shares, expectations, paths, checked but kept as written."""
 
-import ipaddress
 import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -10,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from surefoot.check import Expectation
 from surefoot.units import parse_duration, parse_percent
+from tasks.loopback import is_loopback
 
 DURATION = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
 PERCENT = r"^\d+(\.\d+)?\s*%$"
@@ -92,16 +92,9 @@ def _api_url(value: Any) -> str:
     if not isinstance(value, str):
         raise PydanticCustomError("text_expected", "text")
     parts = urlsplit(value)
-    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         return value
     raise ValueError(f"{value!r} would send the token in plain text; write https://…, or a loopback address")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def secret_reference(value: Any) -> Any:

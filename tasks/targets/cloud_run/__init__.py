@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from surefoot.rollout import Plan
 from surefoot.traffic import Traffic
 from surefoot.units import parse_duration
-from tasks.targets.address import is_loopback
+from tasks.loopback import is_loopback
 from tasks.targets.patience import Duration
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from surefoot.release import Address
 from surefoot.rollout import Plan
 from surefoot.traffic import Traffic
 from surefoot.units import duration, parse_duration
-from tasks.targets.address import is_loopback
+from tasks.loopback import is_loopback
 from tasks.targets.ecs.climb import Climb, problem_of, silence_min
 from tasks.targets.patience import Duration
 

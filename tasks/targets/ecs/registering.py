@@ -22,11 +22,16 @@ async def registered(
     """
     definition = await reader.definition(live)
     wanted = released(definition, release, name, settings.container)
+    heard = False
     for wait_s in patience.waits():
         if found := await _found(settings, reader, definition, release, name):
             return found
+        if heard:  # AWS has it, and does not list it yet
+            await asyncio.sleep(wait_s)
+            continue
         try:
             await calls.register(wanted)
+            heard = True
         except Unavailable as problem:
             await asyncio.sleep(problem.retry_after_s or wait_s)
     raise Unavailable(f"the task definition of {name} was not seen in time; look: aws ecs list-task-definitions")

@@ -12,11 +12,11 @@ from tasks.targets.ecs import Settings
 from tasks.targets.ecs.calls import Calls
 from tasks.targets.ecs.climb import Climb, others_pauses
 from tasks.targets.ecs.failing import failed_starts
-from tasks.targets.ecs.moves import difference, is_about, refuse_overtaken, refuse_strangers, refuse_undone
 from tasks.targets.ecs.reader import Reader
 from tasks.targets.ecs.reading import read_live
 from tasks.targets.ecs.registering import registered
 from tasks.targets.ecs.state import State
+from tasks.targets.ecs.words import difference, is_about, refuse_overtaken, refuse_strangers, refuse_undone
 from tasks.targets.ecs.writing import Writer, wrote
 
 # Weights that changed while the deployment did not are looked at again so often: a read may lag behind.
@@ -69,14 +69,14 @@ class Ecs:
         if mark is not None:
             refuse_overtaken(state, mark)
             state = await self._writer.mark(state, mark)
-            return self._live(await self._writer.move(state, traffic, mark))
+            return self._live(await self._writer.shift(state, traffic, mark))
         refuse_undone(state, traffic)
         if not is_about(state, traffic):  # an operator's word: what is at work ends first
             if state.before is not None:
-                state = await self._writer.move(state, state.before)
+                state = await self._writer.shift(state, state.before)
             if state.mark is None or state.mark.stable != traffic:  # else whoever takes over has to know the way back
                 state = await self._writer.unmark(state)
-        return self._live(await self._writer.unmark(await self._writer.move(state, traffic)))
+        return self._live(await self._writer.unmark(await self._writer.shift(state, traffic)))
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -159,7 +159,7 @@ class Ecs:
         """Put a deployment back that will not come up, and return why."""
         try:
             if state.before is not None:
-                state = await self._writer.move(state, state.before)
+                state = await self._writer.shift(state, state.before)
         except TargetError as problem:
             why = f"{why}, and it could not be put back: {problem}"
         return _never_ready(state, name, why)

@@ -11,21 +11,21 @@ from tasks.targets.ecs import Settings, marks
 from tasks.targets.ecs.calls import Calls
 from tasks.targets.ecs.climb import at_once, rolling
 from tasks.targets.ecs.deployment import Deployment
-from tasks.targets.ecs.moves import (
+from tasks.targets.ecs.problems import Conflict
+from tasks.targets.ecs.reader import Reader
+from tasks.targets.ecs.state import State
+from tasks.targets.ecs.words import (
     Back,
     Begin,
     Done,
     Go,
-    Move,
-    next_move,
+    Word,
+    next_word,
     refuse_answered,
     refuse_overtaken,
     refuse_strangers,
     steps_of,
 )
-from tasks.targets.ecs.problems import Conflict
-from tasks.targets.ecs.reader import Reader
-from tasks.targets.ecs.state import State
 from tasks.targets.patience import Patience
 
 
@@ -69,8 +69,10 @@ class Writer:
         """
         known, patience = {one.arn for one in state.deployments}, self.patience()
         before, anew = state.stamp, state.service.get("taskDefinition") == definition
+        heard = False
         for wait_s in patience.waits():
-            problem = await _lost(self._calls.update(definition, configuration, anew=anew))
+            problem = None if heard else await _lost(self._calls.update(definition, configuration, anew=anew))
+            heard = problem is None  # from here on it is only looked for
             state = await self.look_after(problem, patience)
             new = [one for one in state.deployments if one.arn not in known]
             if new and new[0].target.definition == definition:
@@ -80,7 +82,7 @@ class Writer:
             await asyncio.sleep((problem and problem.retry_after_s) or wait_s)
         raise Unavailable(f"the deployment of {definition.rpartition('/')[2]} was not seen to begin in time")
 
-    async def move(self, state: State, wanted: Traffic, mark: Mark | None = None) -> State:
+    async def shift(self, state: State, wanted: Traffic, mark: Mark | None = None) -> State:
         """Say one word after the other until the traffic is as wanted; each is taken once, whatever its reply.
 
         Without a mark the rollout is over, and nothing is left waiting.
@@ -93,10 +95,10 @@ class Writer:
             refuse_strangers(state, wanted, ours)
             if mark is not None:
                 refuse_overtaken(state, mark)
-            move = next_move(state, wanted, over=mark is None)
-            if isinstance(move, Done):
+            word = next_word(state, wanted, over=mark is None)
+            if isinstance(word, Done):
                 return state
-            problem = await self._say(move, state, said)
+            problem = await self._say(word, state, said)
             await asyncio.sleep((problem and problem.retry_after_s) or wait_s)
             state = await self.look_after(problem, patience)
         raise problem or Unavailable(
@@ -112,9 +114,9 @@ class Writer:
                 raise
             raise Unavailable(f"{problem}; whether it was made could not be seen ({blind}): look again") from blind
 
-    async def _say(self, move: Move, state: State, said: dict[str, bool]) -> Unavailable | None:
+    async def _say(self, word: Word, state: State, said: dict[str, bool]) -> Unavailable | None:
         """Say a word; return what kept its reply from us."""
-        match move:
+        match word:
             case Go(deployment) if not said.get(deployment.hook):
                 return await self._go(deployment, said)
             case Back(deployment):

@@ -1,4 +1,4 @@
-"""Which write brings a service nearer to the traffic that is wanted, decided from one look."""
+"""Which word to ECS brings a service nearer to the traffic that is wanted, decided from one look."""
 
 from dataclasses import dataclass
 
@@ -42,10 +42,10 @@ class Done:
     """It is so."""
 
 
-Move = Go | Back | Begin | Wait | Done
+Word = Go | Back | Begin | Wait | Done
 
 
-def next_move(state: State, wanted: Traffic, *, over: bool) -> Move:
+def next_word(state: State, wanted: Traffic, *, over: bool) -> Word:
     """Return what to do for `wanted`; with `over` the rollout ends with it, so nothing is left waiting.
 
     Refused where ECS cannot do it, RolledBack where it has gone back by itself.
@@ -62,7 +62,7 @@ def next_move(state: State, wanted: Traffic, *, over: bool) -> Move:
     return _climb(state, at_work, wanted, over=over)
 
 
-def _from_rest(state: State, wanted: Traffic) -> Move:
+def _from_rest(state: State, wanted: Traffic) -> Word:
     newest = state.newest
     if newest is not None and wanted.percent(newest.target.name):
         _refuse_half_ended(state, newest, wanted)
@@ -88,7 +88,7 @@ def _refuse_half_ended(state: State, newest: Deployment, wanted: Traffic) -> Non
         raise Refused(f"the deployment of {named(newest.target)} ended as {newest.status}: {newest.reason}")
 
 
-def _way_back(state: State, at_work: Deployment, wanted: Traffic, *, over: bool) -> Move:
+def _way_back(state: State, at_work: Deployment, wanted: Traffic, *, over: bool) -> Word:
     if at_work.going_back:
         return Wait()
     if not over and state.traffic == wanted and not state.lags:
@@ -96,7 +96,7 @@ def _way_back(state: State, at_work: Deployment, wanted: Traffic, *, over: bool)
     return Back(at_work)
 
 
-def _climb(state: State, at_work: Deployment, wanted: Traffic, *, over: bool) -> Move:
+def _climb(state: State, at_work: Deployment, wanted: Traffic, *, over: bool) -> Word:
     percent, has = wanted.percent(at_work.target.name), state.traffic.percent(at_work.target.name)
     if state.before is None or percent == 0 or wanted != state.before.toward(at_work.target.name, percent):
         raise Refused(f"ECS cannot make it {wanted} while a deployment of {at_work.target.name} is at work")

@@ -10,7 +10,8 @@ from target_seen_ecs import ARN, CANARY, GREEN, MARK, NOON, OLDER, ON_CANARY, ON
 from surefoot.errors import Interfered, Refused, RolledBack, TargetError
 from surefoot.traffic import Traffic
 from tasks.targets.ecs.climb import Climb
-from tasks.targets.ecs.moves import (
+from tasks.targets.ecs.problems import Conflict
+from tasks.targets.ecs.words import (
     Back,
     Begin,
     Done,
@@ -19,13 +20,12 @@ from tasks.targets.ecs.moves import (
     difference,
     is_about,
     named,
-    next_move,
+    next_word,
     refuse_answered,
     refuse_overtaken,
     refuse_strangers,
     steps_of,
 )
-from tasks.targets.ecs.problems import Conflict
 
 
 def asked(percent):
@@ -91,7 +91,7 @@ GONE = replace(OLDER, gone="its task definition was deregistered")
     ],
 )
 def test_the_next_word_follows_from_what_is_seen(seen, wanted, over, move):
-    assert next_move(seen, wanted, over=over) == move
+    assert next_word(seen, wanted, over=over) == move
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_the_next_word_follows_from_what_is_seen(seen, wanted, over, move):
 )
 def test_what_ecs_cannot_do_or_somebody_prevents_is_told(seen, wanted, error, said):
     with pytest.raises(error) as told:
-        next_move(seen, wanted, over=False)
+        next_word(seen, wanted, over=False)
     assert type(told.value) is error
     assert said in str(told.value)
 
@@ -142,7 +142,7 @@ def test_in_whatever_state_it_is_done_is_said_only_where_users_are_and_forward_o
     seen = state(deployment(status, hook), blue=100 - has, green=has, current=(STABLE, CANARY), mark=mark)
     wanted = ON_STABLE.toward("shop-new", percent)
     try:
-        move = next_move(seen, wanted, over=over)
+        move = next_word(seen, wanted, over=over)
     except TargetError:
         return
     if isinstance(move, Done):

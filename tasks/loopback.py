@@ -1,4 +1,4 @@
-"""What an address of a platform's API may be."""
+"""What never leaves this machine."""
 
 import ipaddress
 
