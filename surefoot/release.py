@@ -1,7 +1,8 @@
 """What we want running, and what a target made of it."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
@@ -95,13 +96,17 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """What a target made of a release: `preview` reaches it alone, without user traffic, if anything does."""
+    """What a target made of a release: `preview` reaches it alone, without user traffic, if anything does.
+
+    `labels` are what the platform's own metrics know it by, besides its name (ECS: its target group).
+    """
 
     name: str
     image: str
     ready: bool
     preview: Address | None = None
     reason: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def _slug(version: str) -> str:
