@@ -45,6 +45,15 @@ class SlackRule:
     api_url: str = "https://slack.com/api/"
 
 
+@dataclass(frozen=True, slots=True)
+class VitalsRule:
+    """Where vitals come from, that source's own settings as its module has validated them, and its token if any."""
+
+    source: str = "probes"
+    settings: Mapping[str, str] = field(default_factory=dict)
+    token: SecretRef | None = None
+
+
 class OnCrash(StrEnum):
     """What the watchdog does with a rollout whose owner died."""
 
@@ -64,6 +73,7 @@ class Environment:
     approval: ApprovalRule | None = None
     slack: SlackRule | None = None
     on_crash: OnCrash = OnCrash.RESTORE
+    vitals: VitalsRule = VitalsRule()
 
     @property
     def key(self) -> str:
