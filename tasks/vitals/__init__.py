@@ -16,7 +16,7 @@ from surefoot.vitals import Look
 
 # Kind to module, imported when a service asks for it.
 SOURCES: Mapping[str, str] = {
-    "probes": "tasks.vitals.probes",
+    "probes": "tasks.vitals.ours",
     "prometheus": "tasks.vitals.prometheus",
     "cloud_monitoring": "tasks.vitals.cloud_monitoring",
     "cloudwatch": "tasks.vitals.cloudwatch",

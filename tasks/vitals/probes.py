@@ -2,15 +2,15 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 import aiohttp
 
 from surefoot.check import Check
-from surefoot.release import Address
-from surefoot.vitals import Histogram, Look, Vitals
+from surefoot.release import Address, Revision
+from surefoot.vitals import Counts, Histogram, Look, Vitals
 from tasks.probes.http import Exchange, connections, visitor
 from tasks.probes.journey import walk
 
@@ -20,6 +20,8 @@ _LATE_MAX = 0.2
 # A fifth of our own failures: what is left is no fair sample any more.
 _OURS_MAX = 0.2
 _EXAMPLES_MAX = 5
+# How the causes begin that are no answer in time; every other request without an answer lost its connection.
+_IN_VAIN = ("timed out after ", "connecting took too long")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +51,45 @@ class Probes:
     that moment, so that a service that stalls cannot hide it. No more than `at_once` are on their way to a side.
     """
 
-    def __init__(self, checks: Sequence[Check], per_second: float, *, at_once: int = 64) -> None:
+    lag_s = 0.0
+    # At one request in a second it is one; slower rates look once all the same.
+    shortest_s = 1.0
+
+    def __init__(
+        self,
+        checks: Sequence[Check],
+        per_second: float,
+        *,
+        at_once: int = 64,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         """Take the checks in turn; single requests that change something are left out, journeys are made whole."""
         if per_second <= 0:
             raise ValueError(f"{per_second} requests a second is not a rate; write 1 or more")
         self._checks = tuple(check for check in checks if len(check.requests) > 1 or check.requests[0].safe)
         self._per_second = per_second
         self._at_once = at_once
+        self._sleep = sleep
         self._next = 0
 
-    async def look(self, stable_at: Address, canary_at: Address, seconds: float) -> Look:
-        """Return what was seen over the next `seconds`, and at most one request's time-out later."""
+    def begin(self) -> None:
+        """Do nothing: a look sends its own requests, so it covers nothing that was before it."""
+
+    async def look(self, stable: Revision, canary: Revision, seconds: float) -> Look:
+        """Return what was seen over the next `seconds`, and at most one request's time-out later.
+
+        Nothing, where one of the two cannot be reached apart from the other.
+        """
+        if stable.preview and canary.preview:
+            return await self._ask(stable.preview, canary.preview, seconds)
+        alone = stable if canary.preview else canary
+        await self._sleep(seconds)
+        return _blind(f"no address reaches {alone.name} alone", seconds)
+
+    async def close(self) -> None:
+        """Do nothing: each look closes its own connections."""
+
+    async def _ask(self, stable_at: Address, canary_at: Address, seconds: float) -> Look:
         if not self._checks:
             return _blind("no check may be repeated: each is a single request that changes something", seconds)
         start = asyncio.get_running_loop().time()
@@ -139,8 +169,22 @@ def _vitals(side: _Side, seconds: float) -> Vitals:
         errors=failures.total(),
         latency_ms=Histogram.of((_three_digits(each.seconds * 1000), 1) for each in seen if each.answer),
         seconds=seconds,
-        examples=tuple(sorted(failures.items(), key=lambda pair: (-pair[1], pair[0]))[:_EXAMPLES_MAX]),
+        examples=_frequent_first(failures)[:_EXAMPLES_MAX],
+        classes=_frequent_first(Counter(_class(exchange) for exchange in seen if exchange.problem)),
     )
+
+
+def _class(failed: Exchange) -> str:
+    """Return how a request went wrong, in the core's words."""
+    if failed.answer is None:
+        return "timeout" if failed.cause.startswith(_IN_VAIN) else "connection"
+    if 400 <= failed.answer.status < 600:
+        return f"{failed.answer.status // 100}xx"
+    return "unexpected"
+
+
+def _frequent_first(counts: Counter[str]) -> Counts:
+    return tuple(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 def _most_frequent(exchanges: Sequence[Exchange]) -> str:

@@ -11,7 +11,7 @@ import rehearsal
 from rehearsal.shop.app import shop
 from rehearsal.shop.settings import Settings
 from surefoot.check import smoke_verdict
-from surefoot.release import Address
+from surefoot.release import Address, Revision
 from surefoot.verdict import Outcome
 from tasks.probes import smoke
 from tasks.settings import load_service
@@ -65,7 +65,10 @@ def test_smoke_finds_what_is_broken_for_everybody(fault, reason):
 def test_a_look_makes_the_whole_journey_and_sees_a_shop_that_is_slower():
     async def story():
         async with open_shop() as stable, open_shop("slow") as canary:
-            return await Probes(CHECKS, 60).look(Address(stable), Address(canary), 1.5)
+            sides = [
+                Revision(side, "", ready=True, preview=Address(url)) for side, url in (("s", stable), ("c", canary))
+            ]
+            return await Probes(CHECKS, 60).look(*sides, 1.5)
 
     look = asyncio.run(story())
 

@@ -8,12 +8,16 @@ import pytest
 from aiohttp import web
 
 from surefoot.check import Check, Expectation, Request
-from surefoot.release import Address
+from surefoot.release import Address, Revision
 from tasks.vitals.probes import Probes
 
 HOME = Check("home", (Request("/"),))
 ORDER = Check("order", (Request("/"), Request("/orders", "POST"), Request("/")))
 BUY = Check("buy", (Request("/orders", "POST"),))
+
+
+def at(url, name="shop-1"):
+    return Revision(name, "", ready=True, preview=Address(url) if url else None)
 
 
 async def fine(_):
@@ -23,7 +27,7 @@ async def fine(_):
 def looked(serving, checks, stable, canary, *, per_second=50.0, seconds=0.4, **more):
     async def story():
         async with serving(stable) as stable_url, serving(canary) as canary_url:
-            return await Probes(checks, per_second, **more).look(Address(stable_url), Address(canary_url), seconds)
+            return await Probes(checks, per_second, **more).look(at(stable_url), at(canary_url), seconds)
 
     return asyncio.run(story())
 
@@ -88,7 +92,7 @@ def test_the_next_look_goes_on_where_the_last_one_stopped(serving):
         async with serving({"/{rest}": noting}) as url:
             probes = Probes([Check(name, (Request(f"/{name}"),)) for name in "abc"], 10)
             for _ in range(3):
-                await probes.look(Address(url), Address(url), 0.1)
+                await probes.look(at(url), at(url), 0.1)
 
     asyncio.run(story())
 
@@ -188,7 +192,7 @@ def test_latencies_have_three_digits(serving):
 def test_a_canary_that_is_down_beside_a_good_stable_is_bad_not_blind(serving, unused_port):
     async def story():
         async with serving({"/": fine}) as url:
-            return await Probes((HOME,), 50).look(Address(url), Address(f"http://127.0.0.1:{unused_port}"), 0.2)
+            return await Probes((HOME,), 50).look(at(url), at(f"http://127.0.0.1:{unused_port}"), 0.2)
 
     look = asyncio.run(story())
 
@@ -199,7 +203,7 @@ def test_a_canary_that_is_down_beside_a_good_stable_is_bad_not_blind(serving, un
 
 def test_when_neither_side_answers_nobody_is_blamed(unused_port):
     url = f"http://127.0.0.1:{unused_port}"
-    look = asyncio.run(Probes((HOME,), 50).look(Address(url), Address(url), 0.2))
+    look = asyncio.run(Probes((HOME,), 50).look(at(url), at(url), 0.2))
 
     assert look.stable.blind == look.canary.blind == "neither side answered: connection refused (20 of 20)"
     assert look.stable.requests == look.canary.requests == 0
@@ -208,7 +212,7 @@ def test_when_neither_side_answers_nobody_is_blamed(unused_port):
 def test_a_side_that_we_cannot_ask_is_not_blamed_for_it(serving):
     async def story():
         async with serving({"/": fine}) as url:
-            return await Probes((HOME,), 50).look(Address(url), Address("http://shop.invalid"), 0.2)
+            return await Probes((HOME,), 50).look(at(url), at("http://shop.invalid"), 0.2)
 
     look = asyncio.run(story())
 
@@ -220,7 +224,7 @@ def test_a_side_that_we_cannot_ask_is_not_blamed_for_it(serving):
 def test_a_machine_too_busy_to_send_in_time_says_so_instead_of_blaming_the_service(serving):
     async def story():
         async with serving({"/": fine}) as url:
-            look = asyncio.ensure_future(Probes((HOME,), 50).look(Address(url), Address(url), 0.4))
+            look = asyncio.ensure_future(Probes((HOME,), 50).look(at(url), at(url), 0.4))
             await asyncio.sleep(0.02)
             time.sleep(0.5)  # noqa: ASYNC251 (the loop is to be held up)
             return await look
@@ -232,7 +236,7 @@ def test_a_machine_too_busy_to_send_in_time_says_so_instead_of_blaming_the_servi
 
 
 def test_checks_that_may_not_be_repeated_leave_nothing_to_look_with():
-    look = asyncio.run(Probes((BUY,), 10).look(Address("http://127.0.0.1:1"), Address("http://127.0.0.1:1"), 60))
+    look = asyncio.run(Probes((BUY,), 10).look(at("http://127.0.0.1:1"), at("http://127.0.0.1:1"), 60))
 
     assert "no check may be repeated" in look.stable.blind == look.canary.blind
 
@@ -252,7 +256,7 @@ def test_a_look_is_called_off_at_once_and_leaves_nothing_behind(serving):
 
     async def story():
         async with serving({"/": hang}) as url:
-            look = asyncio.ensure_future(Probes((HOME,), 50).look(Address(url), Address(url), 30))
+            look = asyncio.ensure_future(Probes((HOME,), 50).look(at(url), at(url), 30))
             await asyncio.sleep(0.1)
             meanwhile, started = len(ours()), time.perf_counter()
             look.cancel()
@@ -276,3 +280,47 @@ def test_a_journey_is_broken_off_when_the_look_is_over(serving):
 
     assert 1 <= look.stable.requests <= 3
     assert 1 <= look.canary.requests <= 3
+
+
+def test_failures_are_classed_by_how_the_request_went_wrong(serving, unused_port):
+    async def answering(request):
+        return web.Response(status=int(request.path[1:]))
+
+    async def hang(_):
+        await asyncio.Event().wait()
+
+    async def cut(request):
+        request.transport.abort()
+        return web.Response()
+
+    short = Check("hang", (Request("/hang"),), timeout_s=0.1)
+    missing = Check("missing", (Request("/200", expect=(Expectation.parse("text contains welcome"),)),))
+    gone = Check("gone", (Request("/410", expect=(Expectation.parse("status == 410"),)),))
+    bad = [Check(path, (Request(path),)) for path in ("/500", "/503", "/404", "/cut")]
+    canary = {"/hang": hang, "/cut": cut, "/{status}": answering}
+    look = looked(serving, (*bad, short, missing, gone), canary, canary, per_second=70, seconds=0.1)
+
+    expected = (("5xx", 2), ("4xx", 1), ("connection", 1), ("timeout", 1), ("unexpected", 1))
+    assert look.canary.classes == look.stable.classes == expected
+    assert (look.canary.requests, look.canary.errors) == (7, 6)
+
+
+@pytest.mark.parametrize(("stable", "canary", "alone"), [("", "", "c"), ("http://x", "", "c"), ("", "http://x", "s")])
+def test_a_side_without_an_address_of_its_own_leaves_nothing_to_compare(stable, canary, alone):
+    waited = []
+
+    async def sleep(seconds):
+        waited.append(seconds)
+
+    look = asyncio.run(Probes((HOME,), 10, sleep=sleep).look(at(stable, "s"), at(canary, "c"), 30))
+
+    assert look.stable.blind == look.canary.blind == f"no address reaches {alone} alone"
+    assert waited == [30]
+
+
+def test_our_own_requests_are_whole_at_once():
+    probes = Probes((HOME,), 10)
+    probes.begin()
+    asyncio.run(probes.close())
+
+    assert (probes.lag_s, probes.shortest_s) == (0, 1)
