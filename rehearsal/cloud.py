@@ -12,6 +12,7 @@ from rehearsal.amazon import Aws
 from rehearsal.catalogue import Catalogue
 from rehearsal.cloud_run import CloudRun, Front, Pace, Reconciler
 from rehearsal.control import Control
+from rehearsal.monitoring import Monitoring, revision_of
 from rehearsal.registry.server import Registry
 from rehearsal.serving import served
 from rehearsal.slack import Slack
@@ -31,8 +32,10 @@ class Rehearsal:
     aws: Aws
     slack: Slack
     registry: Registry
+    monitoring: Monitoring
     catalogue: Catalogue
     grpc_endpoint: str
+    monitoring_endpoint: str
     control_url: str
     slack_token: str = field(repr=False)
 
@@ -91,8 +94,12 @@ class Rehearsal:
             cloud.log_uri = f"{control_url}/logs/{{}}".format
             server, port = await front.serve(grpc_port)
             stack.push_async_callback(server.stop, _STOP_S)
-            stack.callback(_keep_journal, front.journal.asked, aws.front.journal.asked)
-            yield cls(front, aws, slack, registry, catalogue, f"grpc://127.0.0.1:{port}", control_url, slack_token)
+            monitoring = Monitoring()
+            measured_at = await stack.enter_async_context(monitoring.serve())
+            await stack.enter_async_context(monitoring.meter.following(tally, revision_of))
+            stack.callback(_keep_journal, front.journal.asked, aws.front.journal.asked, monitoring.journal.asked)
+            parts = (front, aws, slack, registry, monitoring, catalogue)
+            yield cls(*parts, f"grpc://127.0.0.1:{port}", measured_at, control_url, slack_token)
 
 
 def _keep_journal(*asked: set[tuple[str, str, str]]) -> None:

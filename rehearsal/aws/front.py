@@ -13,7 +13,7 @@ from aiohttp import web
 
 from rehearsal.aws.elsewhere import Elsewhere
 from rehearsal.aws.refusal import Refusal
-from rehearsal.aws.wire import Asked, answered, read, refused
+from rehearsal.aws.wire import JSON, Asked, answered, read, refused
 from rehearsal.faults import AwsFault, Call, Faults, Journal
 from rehearsal.serving import served
 
@@ -37,8 +37,9 @@ class _Reply:
 class Front:
     """What stands between the wire and the cloud: protocols, identity, faults, journal.
 
-    `ecs` and `elb` are handlers by operation, called with the parameters as they came and the access key id of who
-    called; they return the answer, or raise Refusal. Everything else goes `elsewhere`.
+    `ecs`, `elb` and `cloudwatch` are handlers by operation, called with the parameters as they came and the access key
+    id of who called; they return the answer, or raise Refusal. Everything else goes `elsewhere`, what CloudWatch has no
+    handler for among it.
     """
 
     ecs: Handlers
@@ -46,6 +47,7 @@ class Front:
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
     faults: Faults[AwsFault] = field(default_factory=Faults)
     journal: Journal = field(default_factory=Journal)
+    cloudwatch: Handlers = field(default_factory=dict)
 
     @asynccontextmanager
     async def serve(self, port: int = 0) -> AsyncIterator[str]:
@@ -83,17 +85,22 @@ class Front:
 
     async def _carried_out(self, asked: Asked, request: web.Request) -> _Reply:
         try:
-            if asked.api not in _UNKNOWN:
+            if asked.api not in _UNKNOWN and not self._measures(asked):
                 response, code = await self.elsewhere.answer(request)
                 return _Reply(code, response)
             return _Reply("OK", answered(asked, await self._called(asked)))
         except Refusal as refusal:
             return _refused(asked, refusal)
 
+    def _measures(self, asked: Asked) -> bool:
+        """Say whether a call of CloudWatch's is answered here; it is read in the protocol that boto3 speaks."""
+        return asked.api == "cloudwatch" and asked.media == JSON and asked.method in self.cloudwatch
+
     async def _called(self, asked: Asked) -> dict[str, Any]:
         if asked.unreadable is not None:
             raise asked.unreadable
-        handler = (self.ecs if asked.api == "ecs" else self.elb).get(asked.method)
+        known = {"ecs": self.ecs, "cloudwatch": self.cloudwatch}.get(asked.api, self.elb)
+        handler = known.get(asked.method)
         if handler is None:
             raise Refusal(_UNKNOWN[asked.api], f"The action {asked.method} is not known here.")
         try:

@@ -19,7 +19,7 @@ _ELB_VERSION = "2015-12-01"
 _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/,\s]+)/\d{8}/[^/]+/(?P<service>[^/]+)/aws4_request")
 _IAM_PREFIXES = {"monitoring": "cloudwatch"}
 _OPERATION_PATH = re.compile(r"/service/[^/]+/operation/(\w+)$")
-_JSON, _XML, _CBOR = "application/x-amz-json-1.1", "text/xml", "application/cbor"
+JSON, _XML, _CBOR = "application/x-amz-json-1.1", "text/xml", "application/cbor"
 # Members that say what a call is about; the rest of a request is what it wants.
 _NAMING = re.compile(
     r"(?i)(arn|arns|name|names|identifier|id)$|^(cluster|services?|family|tasks?|taskDefinition|SecretId)$"
@@ -56,7 +56,7 @@ async def read(request: web.Request) -> Asked:
     prefix, _, operation = request.headers.get("X-Amz-Target", "").rpartition(".")
     form = dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True)) if not operation else {}
     if operation:
-        asked = Asked("ecs" if prefix == _ECS else service, operation, caller, _JSON)
+        asked = Asked("ecs" if prefix == _ECS else service, operation, caller, JSON)
     elif path := _OPERATION_PATH.search(request.path):
         return Asked(service, path[1], caller, _CBOR)
     elif form.get("Version") == _ELB_VERSION:
@@ -64,7 +64,7 @@ async def read(request: web.Request) -> Asked:
     elif "Action" in form:
         return Asked(service, form["Action"], caller, _XML, dict(form))
     else:
-        return Asked(service, f"{request.method} {request.path}", caller, _JSON)
+        return Asked(service, f"{request.method} {request.path}", caller, JSON)
     try:
         return replace(asked, params=_json(body) if operation else _elb(form))
     except Refusal as refusal:
@@ -72,10 +72,10 @@ async def read(request: web.Request) -> Asked:
 
 
 def answered(asked: Asked, answer: Mapping[str, Any]) -> web.Response:
-    """Return an answer of ECS or of Elastic Load Balancing."""
+    """Return an answer of ECS, of Elastic Load Balancing, or of CloudWatch in JSON."""
     if asked.media == _XML:
         return web.Response(body=query.written("elbv2", asked.method, answer), content_type=_XML)
-    return web.Response(body=json.dumps(answer, default=_plain).encode(), content_type=_JSON)
+    return web.Response(body=json.dumps(answer, default=_plain).encode(), content_type=JSON)
 
 
 def refused(asked: Asked, refusal: Refusal) -> web.Response:

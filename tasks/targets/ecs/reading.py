@@ -48,7 +48,15 @@ def _serving(state: State, part: Part, settings: Settings, url: str) -> Revision
     coming = at_work is not None and at_work.target == part
     up = not coming or bool(at_work and at_work.hook) or bool(state.traffic.percent(part.name))
     reason = "" if up else f"not ready yet: {at_work.raw.get('lifecycleStage', 'starting') if at_work else 'starting'}"
-    return Revision(part.name, part.image, up, _preview(state, part, settings, url) if up else None, reason)
+    preview = _preview(state, part, settings, url) if up else None
+    return Revision(part.name, part.image, up, preview, reason, _labels(state, part))
+
+
+def _labels(state: State, part: Part) -> dict[str, str]:
+    """Return what the load balancer's metrics know a revision by, nothing where there is no load balancer."""
+    if state.balance is None or not part.group:
+        return {}
+    return {"load_balancer": state.balance.name, "target_group": part.group.rpartition(":")[2]}
 
 
 def _preview(state: State, part: Part, settings: Settings, url: str) -> Address | None:

@@ -19,6 +19,11 @@ def listener_of(rule: str) -> str:
     return rule.rpartition("/")[0].replace(":listener-rule/", ":listener/")
 
 
+def balancer_of(rule: str) -> str:
+    """Return what the metrics call the load balancer that a rule is of: `app/NAME/ID`."""
+    return "/".join(rule.rpartition(":listener-rule/")[2].split("/")[:3])
+
+
 def weights(rule: Mapping[str, Any]) -> dict[str, int]:
     """Return weight by target group of the rule's forward action; empty where it does not forward."""
     for action in rule.get("Actions") or ():
@@ -92,6 +97,7 @@ def balance(
         test_group=_alone(rules[test]) if tested else "",
         test=reached(test) if tested else None,
         pinned=pinned,
+        name=balancer_of(production),
     )
 
 

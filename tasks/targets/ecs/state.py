@@ -15,13 +15,17 @@ from tasks.targets.ecs.marks import read_mark, tags_of
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What the load balancer does with users: weight by target group, and what leads to a group alone."""
+    """What the load balancer does with users: weight by target group, and what leads to a group alone.
+
+    `name` is what its metrics call it: `app/NAME/ID`.
+    """
 
     url: str
     weights: Mapping[str, int]
     test_group: str
     test: Address | None
     pinned: Mapping[str, Address]
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from math import sqrt
 from typing import Any
 
 from google.api.distribution_pb2 import Distribution
@@ -100,8 +101,7 @@ def _representative(bounds: Sequence[float], number: int) -> float:
         raise Unseen("a distribution of latencies has one bucket for all")
     low = bounds[number - 1] if number else 0.0
     high = bounds[number] if number < len(bounds) else low
-    middle = (low * high) ** 0.5 if low > 0 else (max(low, 0.0) + high) / 2
-    return round(middle, 3)
+    return round(sqrt(low * high) if low > 0 else high / 2, 3)
 
 
 def _quoted(text: str) -> str:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from math import sqrt
 from typing import Any
 
 from surefoot.release import Revision
@@ -63,7 +64,7 @@ def _side(side: str, totals: Mapping[str, int], points: Mapping[str, int]) -> Co
     counts = {what: totals[_id(side, what)] for what in _COUNTS}
     requests = counts.pop("requests")
     # A load balancer may try more than one connection for a request.
-    counts["connection"] = min(counts["connection"], requests)
+    counts["connection"] = min(counts["connection"], max(0, requests - counts["5xx"]))
     latencies = ((_representative(number), totals[_id(side, str(number))]) for number in range(len(BOUNDS_S) + 1))
     return Counted(
         requests=requests,
@@ -107,7 +108,7 @@ def _representative(number: int) -> float:
         return BOUNDS_S[0] * 1000 / 2
     if number == len(BOUNDS_S):
         return BOUNDS_S[-1] * 1000
-    return round((BOUNDS_S[number - 1] * BOUNDS_S[number]) ** 0.5 * 1000, 3)
+    return round(sqrt(BOUNDS_S[number - 1] * BOUNDS_S[number]) * 1000, 3)
 
 
 def _plain(seconds: float) -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from surefoot.errors import Refused
 from surefoot.release import Address
-from tasks.targets.ecs.rules import address, balance, base, listener_of, weights
+from tasks.targets.ecs.rules import address, balance, balancer_of, base, listener_of, weights
 
 ARN = "arn:aws:elasticloadbalancing:eu-west-1:000000000000"
 MAIN, OTHER = f"{ARN}:listener/app/shop/1/main", f"{ARN}:listener/app/shop/1/other"
@@ -51,6 +51,11 @@ PRODUCTION = rule("production", path("/*"), blue=90, green=10)
 
 def test_a_rules_name_says_which_listener_it_is_of():
     assert listener_of(PRODUCTION["RuleArn"]) == MAIN
+
+
+def test_a_rules_name_says_what_the_metrics_call_its_load_balancer():
+    assert balancer_of(PRODUCTION["RuleArn"]) == "app/shop/1"
+    assert read(PRODUCTION).name == "app/shop/1"
 
 
 @pytest.mark.parametrize(
