@@ -23,7 +23,7 @@ BATCH_WITH_LATENCY = 20
 _STEP = 0.01
 _BUCKETS = 1000
 LEVELS_MS = np.round(np.exp((np.arange(_BUCKETS) + 0.5) * _STEP), 3)
-_MEAN_MS = 100.0
+_MEAN_MS = 60.0
 _WAVE = 0.10
 BLIND = "the metrics source did not answer"
 
@@ -36,9 +36,9 @@ class Cell:
 
     `per_s` requests a second reach both sides together, `shares` of them the canary (each for an equal part of the
     watch). `base` of the requests fail on stable. On the canary that is `times` as many, and it fails `broken` of what
-    is left. `burst` is the shape of the gamma distribution that failures' rates are drawn from, anew every `burst_s`
-    (0: a look), for each side or for both `together`; 0 is plain Poisson. `outages` are one to three looks in which
-    both sides fail 20 to 60 %. `cv` is the spread of latencies between requests (0: latency is not looked at),
+    is left. `burst` is the shape of the gamma distribution that failures' rates are drawn from, anew every `lasts_s`
+    (0: a look), for each side or for both `together`; 0 is plain Poisson. `outages` are one to three times as long, and
+    both sides fail 20 to 60 % in them. `cv` is the spread of latencies between requests (0: latency is not looked at),
     `slower` the canary's shift, `drift` the spread between two sides that are alike. `source` is how metrics are read:
     well, "down" from a third to two thirds of the watch, "flaky" (30 % of queries fail), or both.
     """
@@ -52,9 +52,9 @@ class Cell:
     times: float = 1.0
     broken: float = 0.0
     burst: float = 0.0
-    burst_s: int = 0
     together: bool = False
     outages: bool = False
+    lasts_s: int = 0
     cv: float = 0.0
     slower: float = 0.0
     drift: float = 0.0
@@ -119,20 +119,20 @@ def simulate(cell: Cell, batch: int, seed: int) -> Traffic:
 
 def _failing(cell: Cell, rng: np.random.Generator) -> NDArray[np.float64]:
     """Return the share of requests that fails by itself: (run, tick, side)."""
-    runs, look = cell.batch, cell.ticks // cell.looks
+    runs, lasts = cell.batch, cell.lasts_s // TICK_S or cell.ticks // cell.looks
     rates = np.full((runs, cell.ticks, 2), cell.base)
+    parts = -(-cell.ticks // lasts)
     if cell.burst:
-        lasts = cell.burst_s // TICK_S or look
-        drawn = rng.gamma(cell.burst, 1 / cell.burst, (runs, -(-cell.ticks // lasts), 1 if cell.together else 2))
+        drawn = rng.gamma(cell.burst, 1 / cell.burst, (runs, parts, 1 if cell.together else 2))
         rates *= np.repeat(drawn, lasts, axis=1)[:, : cell.ticks]
     if cell.outages:
-        begins = rng.integers(0, cell.looks, runs)
+        begins = rng.integers(0, parts, runs)
         ends = begins + rng.integers(1, 4, runs)
-        levels = np.repeat(rng.uniform(0.2, 0.6, (runs, cell.looks)), look, axis=1)
-        at = np.arange(cell.ticks)[None, :] // look
+        levels = np.repeat(rng.uniform(0.2, 0.6, (runs, parts)), lasts, axis=1)[:, : cell.ticks]
+        at = np.arange(cell.ticks)[None, :] // lasts
         out = (at >= begins[:, None]) & (at < ends[:, None])
         rates = np.where(out[..., None], levels[..., None], rates)
-    return np.clip(rates, 0, 1)
+    return np.asarray(np.minimum(rates, 1.0))
 
 
 def _source(cell: Cell, rng: np.random.Generator) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -152,7 +152,8 @@ def _latency(cell: Cell, requests: Ints, rng: np.random.Generator) -> NDArray[np
     sigma = float(np.sqrt(np.log1p(cell.cv**2)))
     minute = 60 // TICK_S
     waves = np.repeat(rng.normal(0, _WAVE, (runs, -(-ticks // minute))), minute, axis=1)[:, :ticks]
-    sides = rng.normal(0, cell.drift / np.sqrt(2), (runs, 1, 2)) + [0, np.log1p(cell.slower)]
+    sides = rng.normal(0, cell.drift / np.sqrt(2), (runs, 1, 2))
+    sides[..., 1] += np.log1p(cell.slower)
     middle = np.log(_MEAN_MS) - sigma**2 / 2 + waves[..., None] + sides
     cells = np.repeat(np.arange(requests.size), requests.ravel())
     drawn = middle.ravel()[cells] + sigma * rng.standard_normal(cells.size)
