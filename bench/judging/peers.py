@@ -90,7 +90,9 @@ def rank_interval(canary: Floats, stable: Floats, confidence: float) -> Interval
         place = np.clip(np.ceil(rank), 1, np.maximum(pairs, 1)).astype(int) - 1
         return np.where(pairs > 0, np.take_along_axis(order, place[:, None], axis=1)[:, 0], 0.0)
 
-    return Interval(at(pairs / 2 + reach), at(pairs / 2 + 0.5), at(pairs / 2 - reach))
+    # The statistic is 0 between the two differences in the middle: their mean, as Hodges and Lehmann have it.
+    middle = (at((pairs + 1) // 2) + at(pairs // 2 + 1)) / 2
+    return Interval(at(pairs / 2 + reach), middle, at(pairs / 2 - reach))
 
 
 def kayenta_high(canary: Floats, stable: Floats) -> Bools:

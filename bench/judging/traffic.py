@@ -187,6 +187,13 @@ def _histogram(counts: Ints) -> Histogram:
     return Histogram(tuple(zip(LEVELS_MS[levels].tolist(), counts[levels].tolist(), strict=True)))
 
 
+def levels_of(latencies_ms: NDArray[np.float64]) -> Histogram:
+    """Return latencies counted to three digits, as our probes count them."""
+    digits = 10.0 ** (np.floor(np.log10(latencies_ms)) - 2)
+    values, counts = np.unique(np.round(latencies_ms / digits) * digits, return_counts=True)
+    return Histogram.of(zip(np.round(values, 6).tolist(), counts.tolist(), strict=True))
+
+
 def rollouts(cell: Cell, repeats: int, seed: int) -> Iterator[list[Look]]:
     """Yield `repeats` runs of a cell, each as the cell's looks."""
     for number, wanted in batches(cell, repeats):
