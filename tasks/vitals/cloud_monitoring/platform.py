@@ -22,7 +22,6 @@ from tasks.vitals.counted import Counted
 from tasks.vitals.minutes import Window
 
 _CALL_S = 10.0
-_PAGE = 10_000
 _PAGES = 20
 _CLIENT = ClientInfo(user_agent="surefoot")  # type: ignore[no-untyped-call]
 _LOG_IN = "log in: gcloud auth application-default login"
@@ -37,7 +36,9 @@ _WORDS: dict[type[google_errors.GoogleAPICallError], str] = {
 
 
 class CloudMonitoring:
-    """Counts and latencies of two revisions of one Cloud Run service."""
+    """Counts and latencies of two revisions of one Cloud Run service; a page has so many points at most."""
+
+    page = 10_000
 
     def __init__(self, about: Settings, endpoint: str) -> None:
         self._about = about
@@ -68,7 +69,7 @@ class CloudMonitoring:
             # As it was written, a point a minute: aligning makes up numbers where there are none.
             interval=monitoring_v3.TimeInterval(start_time=_moment(window.start), end_time=_moment(window.end)),
             view=monitoring_v3.ListTimeSeriesRequest.TimeSeriesView.FULL,
-            page_size=_PAGE,
+            page_size=self.page,
         )
         found: list[monitoring_v3.TimeSeries] = []
         pager = await self._client.list_time_series(request, retry=None, timeout=_CALL_S)
