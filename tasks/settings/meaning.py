@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 from surefoot.check import Check, Expectation, Request
 from surefoot.rollout import Harm, Limits, Plan, Step, WhenUnclear
-from surefoot.service import ApprovalRule, Environment, OnCrash, Place, SecretRef, Service, SlackRule
+from surefoot.service import ApprovalRule, Environment, OnCrash, Place, SecretRef, Service, SlackRule, VitalsRule
 from surefoot.units import parse_duration, parse_percent
+from tasks import targets, vitals
 from tasks.settings import model
-from tasks.targets import settings_model
 
 
 def service(file: model.ServiceFile, source: str) -> Service:
@@ -30,14 +30,30 @@ def environment(service_name: str, name: str, file: model.Environment, shared: t
         ApprovalRule(tuple(file.approval.approvers), parse_duration(file.approval.within)) if file.approval else None,
         SlackRule(slack.channel, _reference(slack.token), slack.mention, slack.api_url) if slack else None,
         OnCrash(file.on_crash),
+        source(file.vitals),
     )
 
 
 def place(target: Mapping[str, object]) -> Place:
     """Return the place with all settings of its target, the defaults too."""
     kind = str(target["kind"])
-    settings = settings_model(kind).model_validate({key: value for key, value in target.items() if key != "kind"})
+    settings = targets.settings_model(kind).model_validate(_but(target, "kind"))
     return Place(kind, {key: str(value) for key, value in settings.model_dump(mode="json").items()})
+
+
+def source(file: Mapping[str, object]) -> VitalsRule:
+    """Return the source of vitals with all of its settings, the defaults too; its token by reference, beside them."""
+    kind = str(file["source"])
+    settings = vitals.settings_model(kind).model_validate(_but(file, "source"))
+    token = getattr(settings, "token", None)
+    dumped = settings.model_dump(mode="json", exclude={"token"}, exclude_none=True)
+    return VitalsRule(
+        kind, {key: str(value) for key, value in dumped.items()}, _reference(token) if token is not None else None
+    )
+
+
+def _but(section: Mapping[str, object], kind: str) -> dict[str, object]:
+    return {key: value for key, value in section.items() if key != kind}
 
 
 def plan(file: model.Rollout, limits: model.Limits) -> Plan:

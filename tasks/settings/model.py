@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from surefoot.rollout import WhenUnclear
-from surefoot.service import OnCrash
+from surefoot.service import OnCrash, VitalsRule
 from tasks.settings.written import (
     ApiUrl,
     Captured,
@@ -23,6 +23,8 @@ from tasks.settings.written import (
     TrafficPercent,
     secret_reference,
 )
+
+DEFAULT_SOURCE = VitalsRule().source
 
 
 class Section(BaseModel):
@@ -162,6 +164,10 @@ class Environment(Section):
     target: dict[str, JsonValue] = Field(description="The platform, by its `kind`, and the place on it.")
     rollout: Rollout = Field(description="How a release climbs here.")
     limits: Limits = Field(default=Limits(), description="What a new release has to keep, whatever stable does.")
+    vitals: dict[str, JsonValue] = Field(
+        default={"source": DEFAULT_SOURCE},
+        description="Where the numbers come from that stable and canary are compared by, by its `source`.",
+    )
     checks: list[Check] = Field(default=[], description="What is checked here, besides the checks of all environments.")
     approval: Approval | None = Field(default=None, description="Who says yes first. Left out: nobody is asked.")
     notices: Notices | None = Field(default=None, description="Who is told. Left out: nobody is.")

@@ -1,12 +1,15 @@
 """Reading one service file: the service, or all mistakes at once in the file's order."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
+from pydantic import BaseModel
+
 from surefoot.errors import ConfigError
 from surefoot.service import Service
+from tasks import targets, vitals
 from tasks.settings import meaning
 from tasks.settings.document import Document, Path, Span, parse
 from tasks.settings.mistake import Found, Mistake, Page, span_of
@@ -16,8 +19,23 @@ from tasks.settings.rules import broken_rules
 from tasks.settings.secrets import secret_spans
 from tasks.settings.syntax import NotYaml
 from tasks.settings.words import findings, shown
-from tasks.targets import TARGETS, plan_problem, settings_model
 
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A section that names an adapter by a key; all else in it is that adapter's."""
+
+    key: str
+    which: str
+    what: str
+    known: Collection[str]
+    settings_model: Callable[[str], type[BaseModel]]
+
+
+_CHOICES = {
+    "target": _Choice("kind", "which platform", "a target", targets.TARGETS, targets.settings_model),
+    "vitals": _Choice("source", "which source", "a source of vitals", vitals.SOURCES, vitals.settings_model),
+}
 _LARGEST = 1_000_000
 _LEAKED = (
     "a secret written out; it has been read by every clone. Revoke it, then refer to one: "
@@ -58,12 +76,14 @@ def read(path: FilePath) -> Reading:
 
 
 def _inexpressible(service: Service, page: Page, document: Document) -> tuple[Mistake, ...]:
-    """Return the climbs that their platform cannot make."""
+    """Return the climbs that their platform cannot make, and those that their source of vitals cannot look at."""
     found = []
     for name, environment in service.environments.items():
-        if problem := plan_problem(environment.place, environment.plan):
-            path: Path = ("environments", name, "rollout")
-            found.append(page.mistake(path, problem, document.key_span(path)))
+        path: Path = ("environments", name)
+        if problem := targets.plan_problem(environment.place, environment.plan):
+            found.append(page.mistake((*path, "rollout"), problem, document.key_span((*path, "rollout"))))
+        if problem := vitals.plan_problem(environment):
+            found.append(page.mistake((*path, "vitals"), problem, document.key_span((*path, "vitals"))))
     return tuple(found)
 
 
@@ -137,20 +157,22 @@ def _all_findings(document: Document) -> Iterator[Found]:
         return
     environments = tree.get("environments")
     for name, each in environments.items() if isinstance(environments, dict) else ():
-        if isinstance(each, dict) and isinstance(each.get("target"), dict):
-            yield from _target(each["target"], ("environments", name, "target"))
+        for key, kinds in _CHOICES.items():
+            if isinstance(each, dict) and isinstance(each.get(key), dict):
+                yield from _chosen(kinds, each[key], ("environments", name, key))
     yield from broken_rules(tree)
 
 
-def _target(target: dict[str, Any], at: Path) -> Iterator[Found]:
-    kind = target.get("kind")
+def _chosen(kinds: _Choice, section: dict[str, Any], at: Path) -> Iterator[Found]:
+    """Yield what is wrong with a section whose settings are those of the adapter that it names."""
+    kind = section.get(kinds.key)
     if kind is None:
-        yield Found((*at, "kind"), f"missing: which platform; {near('', TARGETS)}", missing=True)
-    elif not isinstance(kind, str) or kind not in TARGETS:
-        yield Found((*at, "kind"), f"{shown(kind)} is not a target; {near(str(kind), TARGETS)}")
+        yield Found((*at, kinds.key), f"missing: {kinds.which}; {near('', kinds.known)}", missing=True)
+    elif not isinstance(kind, str) or kind not in kinds.known:
+        yield Found((*at, kinds.key), f"{shown(kind)} is not {kinds.what}; {near(str(kind), kinds.known)}")
     else:
-        rest = {key: value for key, value in target.items() if key != "kind"}
-        yield from findings(settings_model(kind), rest, at)
+        rest = {key: value for key, value in section.items() if key != kinds.key}
+        yield from findings(kinds.settings_model(kind), rest, at)
 
 
 def _leaks(text: str, document: Document) -> Iterator[Found]:

@@ -5,12 +5,18 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from tasks import targets, vitals
 from tasks.settings.model import ServiceFile
 from tasks.settings.tool import KNOWN
-from tasks.targets import TARGETS, settings_model
 
 # The YAML language server speaks draft-07 and older.
 DIALECT = "http://json-schema.org/draft-07/schema#"
+_REFERENCE = "#/definitions/{model}"
+# Sections that name an adapter, all else in them being that adapter's: key, the word that names it, and what it names.
+_CHOICES = (
+    ("target", "kind", targets.TARGETS, targets.settings_model, "The platform."),
+    ("vitals", "source", vitals.SOURCES, vitals.settings_model, "The source."),
+)
 _NOTHING: tuple[Any, ...] = ("", None, [], {})
 
 _INTRODUCTION = """\
@@ -32,16 +38,19 @@ example. `surefoot validate` lists all mistakes at once; `surefoot validate --sh
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft-07) of a service file, each target's settings in it."""
-    schema = ServiceFile.model_json_schema(ref_template="#/definitions/{model}")
+    """Return the JSON Schema (draft-07) of a service file, each target's and each source's settings in it."""
+    schema = ServiceFile.model_json_schema(ref_template=_REFERENCE)
     definitions = schema.pop("$defs")
     definitions.pop("JsonValue")
-    for kind in TARGETS:
-        definitions[f"target_{kind}"] = _target(kind)
-    target = definitions["Environment"]["properties"]["target"]
-    del target["type"], target["additionalProperties"]
-    kinds = [{"$ref": f"#/definitions/target_{kind}"} for kind in TARGETS]
-    target.update(kinds[0] if len(kinds) == 1 else {"oneOf": kinds})
+    environment = definitions["Environment"]["properties"]
+    for key, word, kinds, settings_model, what in _CHOICES:
+        chosen = environment[key]
+        del chosen["type"], chosen["additionalProperties"]
+        names = [f"{key}_{kind}" for kind in kinds]
+        for name, kind in zip(names, kinds, strict=True):
+            definitions[name] = _settings(settings_model(kind), word, kind, what, definitions)
+        references = [{"$ref": _REFERENCE.format(model=name)} for name in names]
+        chosen.update(references[0] if len(references) == 1 else {"oneOf": references})
     whole = {"$schema": DIALECT, **schema, "title": "A Surefoot service file", "definitions": definitions}
     tidy: dict[str, Any] = _tidy(whole)
     return tidy
@@ -59,11 +68,13 @@ def page() -> str:
     return "\n".join(parts)
 
 
-def _target(kind: str) -> dict[str, Any]:
-    settings: type[BaseModel] = settings_model(kind)
-    schema = settings.model_json_schema(ref_template="#/definitions/{model}")
-    properties = {"kind": {"const": kind, "type": "string", "description": "The platform."}, **schema["properties"]}
-    return {**schema, "properties": properties, "required": ["kind", *schema.get("required", ())]}
+def _settings(model: type[BaseModel], word: str, kind: str, what: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of an adapter's settings, chosen by a word; what it refers to is defined for all."""
+    schema = model.model_json_schema(ref_template=_REFERENCE)
+    definitions.update(schema.pop("$defs", {}))
+    chosen = {"const": kind, "type": "string", "description": what}
+    properties = {word: chosen, **schema.get("properties", {})}
+    return {**schema, "properties": properties, "required": [word, *schema.get("required", ())]}
 
 
 def _tidy(schema: Any, *, names: bool = False) -> Any:
@@ -160,8 +171,8 @@ def _default(schema: Mapping[str, Any], required: bool) -> str:
 
 
 def _title(name: str) -> str:
-    kind = name.removeprefix("target_")
-    return f"Target {kind}" if kind != name else name
+    section, _, kind = name.partition("_")
+    return f"{section.capitalize()} {kind}" if kind else name
 
 
 def _cell(text: str) -> str:

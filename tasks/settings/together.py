@@ -8,7 +8,7 @@ from typing import Any
 from surefoot.errors import ConfigError
 from tasks.settings.discovery import LOOKED_FOR, find_service_files
 from tasks.settings.document import Path as Keys
-from tasks.settings.meaning import place
+from tasks.settings.meaning import place, source
 from tasks.settings.mistake import Mistake, dotted
 from tasks.settings.model import ServiceFile
 from tasks.settings.reading import Reading, read
@@ -47,6 +47,9 @@ def in_force(reading: Reading) -> Iterator[tuple[str, Any, int | None]]:
     for name, environment in filed["environments"].items():
         target = reading.document.get(("environments", name, "target"))
         environment["target"] = {"kind": target["kind"], **place(target).settings}
+        vitals = source(environment["vitals"])
+        token = {"token": environment["vitals"]["token"]} if vitals.token else {}
+        environment["vitals"] = {"source": vitals.source, **vitals.settings, **token}
     for path, value in _leaves(filed, ()):
         span = reading.document.values.get(path)
         yield dotted(path), value, span.line + 1 if span else None

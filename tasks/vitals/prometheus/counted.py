@@ -1,0 +1,128 @@
+"""One revision's counters over a window, as vitals."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from surefoot.vitals import Counts, Histogram, Vitals
+from tasks.vitals.prometheus.growth import Growth
+from tasks.vitals.prometheus.series import Series, Unseen
+
+_EXAMPLES_MAX = 5
+# Requests are on their way at either end of a window; so many may be in one counter and not yet in the other.
+_FEW, _APART = 5, 0.05
+_SAID = {"timeout": "timeout", "connection": "connection", "0": "connection", "000": "connection"}
+_FAILED = ("5xx", "timeout", "connection")
+_SCRAPE = frozenset(("__name__", "job", "instance"))
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """One revision's counters: requests, those that failed (None: their code says it), and how long they took."""
+
+    name: str
+    requests: Sequence[Series]
+    latency: Sequence[Series]
+    errors: Sequence[Series] | None = None
+
+
+def vitals_of(side: Counters, growth: Growth, code: str, seconds: float, bounds: Sequence[float]) -> Vitals:
+    """Return what a revision's counters say of a window; Unseen where they contradict each other."""
+    requests = sum(growth.by(side.requests, lambda _: "").values())
+    classes = growth.by(side.requests, lambda each: class_of(each.labels.get(code, ""), sure=side.errors is None))
+    classes = {name: number for name, number in classes.items() if name and number}
+    if side.errors is None:
+        errors = sum(classes.get(name, 0) for name in _FAILED)
+    else:
+        # What they are is not said; a server that counts its own failures counts its own answers.
+        errors = sum(growth.by(side.errors, lambda _: "").values())
+        classes = {"4xx": classes["4xx"]} if "4xx" in classes else {}
+        classes |= {"5xx": errors} if errors else {}
+    if max(errors, sum(classes.values())) > requests:
+        raise Unseen(f"contradicts itself: {errors:,} errors of {requests:,} requests of {side.name}")
+    examples = growth.by(side.requests, lambda each: _example(each.labels, code)) if side.errors is None else {}
+    latency = histogram(side, growth, bounds)
+    _check_alike(side.name, requests, requests - errors - classes.get("4xx", 0), latency.total)
+    return Vitals(
+        requests,
+        errors,
+        latency,
+        seconds,
+        _frequent_first(examples)[:_EXAMPLES_MAX],
+        classes=_frequent_first(classes),
+    )
+
+
+def class_of(code: str, *, sure: bool = True) -> str:
+    """Return how a request went wrong by its code, "" for one that went well; Unseen for what says neither."""
+    if code in _SAID:
+        return _SAID[code]
+    if len(code) == 3 and code[0] in "12345" and (code[1:] == "xx" or code[1:].isdecimal()):
+        return f"{code[0]}xx" if code[0] in "45" else ""
+    if sure:
+        what = f"the code {code!r}" if code else "a request without a code"
+        raise Unseen(f"{what} does not say whether it failed; name the label with the status in code, or write errors")
+    return ""
+
+
+def common_bounds(sides: Iterable[Sequence[Series]]) -> tuple[float, ...]:
+    """Return the upper bounds (s) that all histograms have, so that a changed set of buckets can be compared."""
+    sets: dict[tuple[int, frozenset[tuple[str, str]]], set[float]] = {}
+    for number, side in enumerate(sides):
+        for each in side:
+            sets.setdefault((number, _group(each)), set()).add(_bound(each))
+    bounds = sorted(set.intersection(*sets.values())) if sets else []
+    if len(bounds) < 2 or bounds[-1] != math.inf:
+        raise Unseen("the latency's buckets have no bounds in common; they are _bucket counters with the label le")
+    return tuple(bounds)
+
+
+def histogram(side: Counters, growth: Growth, bounds: Sequence[float]) -> Histogram:
+    """Return a revision's latencies: each stands in the geometric middle of its bucket, as fine as the buckets are."""
+    whole = growth.by([each for each in side.latency if _bound(each) in bounds], lambda each: repr(_bound(each)))
+    counts: list[tuple[float, int]] = []
+    below, so_far = 0.0, 0
+    for bound in bounds:
+        within = whole[repr(bound)] - so_far
+        if within < 0:
+            raise Unseen(f"contradicts itself: fewer of {side.name} within {bound:g} s than within {below:g} s")
+        if within:
+            counts.append((_middle_ms(below, bound), within))
+        below, so_far = bound, whole[repr(bound)]
+    return Histogram.of(counts)
+
+
+def _middle_ms(low: float, high: float) -> float:
+    if high == math.inf:
+        return float(f"{low * 1000:.3g}")
+    return float(f"{(math.sqrt(low * high) if low > 0 else high / 2) * 1000:.3g}")
+
+
+def _bound(series: Series) -> float:
+    try:
+        return float(series.labels["le"])
+    except (KeyError, ValueError):
+        raise Unseen("the latency has no label le; select a histogram's _bucket counters") from None
+
+
+def _group(series: Series) -> frozenset[tuple[str, str]]:
+    return series.key - {("le", series.labels.get("le", ""))}
+
+
+def _check_alike(name: str, requests: int, answered: int, latencies: int) -> None:
+    """Failures may be timed or not; a request that went well is."""
+    allowed = _FEW + _APART * max(requests, latencies)
+    if not answered - allowed <= latencies <= requests + allowed:
+        raise Unseen(f"contradicts itself: {latencies:,} latencies of {requests:,} requests of {name}")
+
+
+def _example(labels: Mapping[str, str], code: str) -> str:
+    if class_of(labels.get(code, "")) not in _FAILED:
+        return ""
+    where = " ".join(labels[name] for name in sorted(labels.keys() - _SCRAPE - {code}))
+    return f"{where} → {labels[code]}"
+
+
+def _frequent_first(counts: Mapping[str, int]) -> Counts:
+    found = ((name, number) for name, number in counts.items() if name and number)
+    return tuple(sorted(found, key=lambda pair: (-pair[1], pair[0])))

@@ -1,0 +1,165 @@
+"""How much counters grew between two edges, from the samples themselves.
+
+Not by Prometheus' `increase()`: that extrapolates to the window's ends, so it makes fractions of requests that nobody
+has sent, and the judge's statistics are those of counts. What it does well is done here too: a counter that began anew
+counts from 0.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from tasks.vitals.prometheus.series import Instance, Key, Point, Series, Unseen
+
+# An instance that was not scraped for so many times what is fresh is gone, and waited for no more.
+_GONE = 2.0
+_NONE_YET = Point(-math.inf, 0)
+# Whose counters they are, in words, with the counters: `shop-1-9-0`, `the latency of shop-1-9-0`.
+Sides = Mapping[str, Sequence[Series]]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Where one window ends and the next begins: each counter's last sample, and when each instance was scraped last.
+
+    `awaited` are the instances, by side, that were fresh then, so that one that goes is missed.
+    """
+
+    points: Mapping[Key, Point] = field(default_factory=dict)
+    scraped: Mapping[Instance, float] = field(default_factory=dict)
+    awaited: frozenset[tuple[str, Instance]] = frozenset()
+
+    @classmethod
+    def opening(cls, sides: Sides, since: float) -> "Edge":
+        """Return the first edge after a moment: where each instance was scraped next.
+
+        An instance of which nothing is known from before is new, so its counters began at 0; but when nothing at all
+        is known from before, it was Prometheus that was not there.
+        """
+        moments: dict[Instance, set[float]] = {}
+        for each in _all(sides):
+            moments.setdefault(each.instance, set()).update(point.at for point in each.points)
+        known = {instance for instance, scrapes in moments.items() if min(scrapes) < since} or set(moments)
+        first = {instance: min((at for at in moments[instance] if at >= since), default=math.inf) for instance in known}
+        reached = ((each.key, each.until(first[each.instance])) for each in _all(sides) if each.instance in first)
+        return cls({key: point for key, point in reached if point is not None}, first)
+
+    def after(self, sides: Sides, fresh_from: float) -> "Edge":
+        """Return the edge that ends a window; what is not there any more is remembered, should it come back."""
+        reached = {each.key: each.points[-1] for each in _all(sides)}
+        scraped = {instance: at for side in sides.values() for instance, at in newest(side).items()}
+        fresh = {
+            (name, instance)
+            for name, side in sides.items()
+            for instance, at in newest(side).items()
+            if at >= fresh_from
+        }
+        return Edge({**self.points, **reached}, {**self.scraped, **scraped}, frozenset(fresh))
+
+    def without(self, gone: Iterable[tuple[str, Instance]]) -> "Edge":
+        """Return this edge, some instances waited for no more."""
+        return replace(self, awaited=self.awaited - frozenset(gone))
+
+
+class Gone(Unseen):
+    """Instances have gone within a window, and what they had counted last with them."""
+
+    def __init__(self, name: str, instances: Sequence[Instance]) -> None:
+        super().__init__(
+            f"{listed(instances)} is not scraped any more, so nobody knows what it counted last for {name}"
+        )
+        self.awaited = frozenset((name, instance) for instance in instances)
+
+
+def check_fresh(sides: Sides, edge: Edge, at: float, stale_s: float) -> None:
+    """Raise Unseen where something was not scraped lately: not at all, or not in every instance."""
+    for name, side in sides.items():
+        if not side:
+            raise Unseen(f"nothing was scraped of {name} yet")
+        scraped = newest(side)
+        latest = max(scraped.values())
+        if latest < at - stale_s:
+            raise Unseen(f"late: the newest scrape of {name} is {at - latest:.0f} s old")
+        ago = {instance: at - moment for instance, moment in scraped.items()}
+        if late := sorted(instance for instance, seconds in ago.items() if stale_s < seconds <= _GONE * stale_s):
+            raise Unseen(f"late: {listed(late)} was not scraped for {ago[late[0]]:.0f} s")
+        waited = (instance for whose, instance in edge.awaited if whose == name)
+        if gone := sorted(instance for instance in waited if ago.get(instance, math.inf) > stale_s):
+            raise Gone(name, gone)
+
+
+class Growth:
+    """The counters of all sides and instances over one window."""
+
+    def __init__(self, sides: Sides, edge: Edge) -> None:
+        """Find where instances began anew: all counters of an instance at once, though only some have dropped."""
+        self._edge = edge
+        self._anew = {
+            (each.instance, after.at)
+            for each in _all(sides)
+            for before, after in self._steps(each)
+            if after.value < before.value
+        }
+
+    def of(self, series: Series) -> int:
+        """Return by how much a counter grew: by this at least, where its instance began anew between two scrapes."""
+        return sum(
+            after.value if (series.instance, after.at) in self._anew else after.value - before.value
+            for before, after in self._steps(series)
+        )
+
+    def by(self, side: Iterable[Series], what: Callable[[Series], str]) -> dict[str, int]:
+        """Return the growth of a side's counters, added up by what they count."""
+        total: dict[str, int] = {}
+        for series in side:
+            total[what(series)] = total.get(what(series), 0) + self.of(series)
+        return total
+
+    def check_whole(self, sides: Sides, fresh_from: float) -> None:
+        """Raise Unseen where a counter ended although its instance goes on and did not begin anew."""
+        begun = {instance for instance, _ in self._anew}
+        for name, side in sides.items():
+            scraped = newest(side)
+            for each in side:
+                ended = each.newest < fresh_from <= scraped[each.instance]
+                if ended and each.key in self._edge.points and each.instance not in begun:
+                    raise Unseen(f"contradicts itself: {listed([each.instance])} has lost a counter of {name}")
+
+    def _steps(self, series: Series) -> list[tuple[Point, Point]]:
+        """Return each sample since the edge with the one before it; a counter that is new began at 0."""
+        began = self._edge.points.get(series.key)
+        began = began or series.until(self._edge.scraped.get(series.instance, -math.inf)) or _NONE_YET
+        return list(pairwise([began, *(point for point in series.points if point.at > began.at)]))
+
+
+def newest(side: Iterable[Series]) -> dict[Instance, float]:
+    """Return when each instance was scraped last."""
+    found: dict[Instance, float] = {}
+    for series in side:
+        found[series.instance] = max(found.get(series.instance, -math.inf), series.newest)
+    return found
+
+
+def level(*parts: Sequence[Series]) -> list[tuple[Series, ...]]:
+    """Return all up to the last scrape that each of them has: two queries may have a scrape between them."""
+    last: dict[Instance, float] = {}
+    for part in parts:
+        for instance, at in newest(part).items():
+            last[instance] = min(last.get(instance, math.inf), at)
+    return [_cut(part, last) for part in parts]
+
+
+def listed(instances: Sequence[Instance]) -> str:
+    """Return what was scraped, for a sentence."""
+    names = [instance or job or "an instance" for job, instance in instances]
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def _cut(side: Sequence[Series], last: Mapping[Instance, float]) -> tuple[Series, ...]:
+    cut = (replace(each, points=tuple(p for p in each.points if p.at <= last[each.instance])) for each in side)
+    return tuple(each for each in cut if each.points)
+
+
+def _all(sides: Sides) -> Iterable[Series]:
+    return (each for side in sides.values() for each in side)
