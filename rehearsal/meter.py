@@ -20,15 +20,17 @@ Keyed = Callable[[Place], Key | None]
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """A minute's requests by status code, their lengths as (seconds, how many), and connections that failed.
+    """A minute's requests by status code, and their lengths as (seconds, how many).
 
-    `start` is in seconds since the epoch.
+    `unconnected` found nobody, `unanswered` got no answer of the revision's own: they have neither. `start` is in
+    seconds since the epoch.
     """
 
     start: float
     codes: Mapping[int, int] = field(default_factory=dict)
     lengths: tuple[tuple[float, int], ...] = ()
     unconnected: int = 0
+    unanswered: int = 0
 
     @property
     def end(self) -> float:
@@ -42,7 +44,7 @@ class Minute:
     @property
     def requests(self) -> int:
         """Return how many requests there were."""
-        return sum(self.codes.values()) + self.unconnected
+        return sum(self.codes.values()) + self.unconnected + self.unanswered
 
 
 @dataclass(slots=True)
@@ -71,19 +73,21 @@ class Meter:
                 self.add(key, Minute(start, codes, lengths))
 
     @asynccontextmanager
-    async def following(self, tally: Tally, keyed: Keyed) -> AsyncIterator[None]:
+    async def following(
+        self, tally: Tally, keyed: Keyed, clock: Callable[[], float] = time.time
+    ) -> AsyncIterator[None]:
         """Take in each minute of a tally when it is over, while the block runs."""
-        follower = asyncio.create_task(self._follow(tally, keyed))
+        follower = asyncio.create_task(self._follow(tally, keyed, clock))
         try:
             yield
         finally:
             follower.cancel()
             await asyncio.wait([follower])
 
-    async def _follow(self, tally: Tally, keyed: Keyed) -> None:
+    async def _follow(self, tally: Tally, keyed: Keyed, clock: Callable[[], float]) -> None:
         while True:
-            end = (math.floor(time.time() / MINUTE_S) + 1) * MINUTE_S
-            await asyncio.sleep(end - time.time())
+            end = (math.floor(clock() / MINUTE_S) + 1) * MINUTE_S
+            await asyncio.sleep(end - clock())
             self.take(tally, end - MINUTE_S, keyed)
 
     def _since(self, place: Place, counts: Counts) -> tuple[dict[int, int], tuple[tuple[float, int], ...]]:
