@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from botocore.session import get_session
 from google.cloud import run_v2
+from google.cloud.monitoring_v3 import MetricServiceClient
 from permitted import listed, unlike_permissions
 
 from commands.rehearsed_ecs import client
@@ -62,12 +63,13 @@ def test_every_call_to_aws_is_an_operation_of_the_sdk_and_nothing_besides_is(per
 
 
 def test_every_call_to_google_is_a_method_of_the_sdk_and_its_permission_is_of_that_thing(permissions):
-    clients = (run_v2.ServicesClient, run_v2.RevisionsClient)
+    clients = {run_v2.ServicesClient: "run", run_v2.RevisionsClient: "run", MetricServiceClient: "monitoring"}
     for each in permissions("gcp")["calls"]:
         method = re.sub(r"(?<!^)(?=[A-Z])", "_", each["call"]).lower()
-        assert any(hasattr(client, method) for client in clients), each["call"]
+        apis = {api for client, api in clients.items() if hasattr(client, method)}
         verb, thing = re.fullmatch(r"([A-Z][a-z]+)(\w+?)s?", each["call"]).groups()
-        assert each["permission"] == f"run.{thing.lower()}s.{verb.lower()}"
+        things = f"{thing[0].lower()}{thing[1:]}s"
+        assert each["permission"] in {f"{api}.{things}.{verb.lower()}" for api in apis}, each["call"]
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
@@ -114,6 +116,7 @@ def test_every_place_in_the_list_of_aws_is_one_that_terraform_narrows(aws, permi
 
 # What AWS's authorization reference gives no resource for; everything else has to be narrowed.
 _NOT_NARROWED = {
+    "cloudwatch:GetMetricData",
     "ecs:DescribeTaskDefinition",
     "ecs:ListTaskDefinitions",
     "ecs:RegisterTaskDefinition",

@@ -26,7 +26,7 @@ resource "google_project_iam_custom_role" "releaser" {
   permissions = each.value
 }
 
-# Operations are not part of a service, so reading them cannot be narrowed to one.
+# Operations are not part of a service, and neither are metrics, so reading them cannot be narrowed to one.
 resource "google_project_iam_member" "releaser" {
   project = var.project
   role    = google_project_iam_custom_role.releaser["project"].id
