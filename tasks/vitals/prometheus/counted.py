@@ -18,29 +18,34 @@ _SCRAPE = frozenset(("__name__", "job", "instance"))
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """One revision's counters: requests, those that failed (None: their code says it), and how long they took."""
+    """One revision's counters: requests, how long they took, and those that failed (None: their code says it).
+
+    `asked` are the labels that were asked for by name; they are all alike, so no example shows them.
+    """
 
     name: str
     requests: Sequence[Series]
     latency: Sequence[Series]
     errors: Sequence[Series] | None = None
+    asked: frozenset[str] = frozenset()
+
+    @property
+    def name_of_latency(self) -> str:
+        """Return what its latency is called where counters have no number."""
+        return f"the latency of {self.name}"
+
+    @property
+    def name_of_errors(self) -> str:
+        """Return what its errors are called."""
+        return f"the errors of {self.name}"
 
 
 def vitals_of(side: Counters, growth: Growth, code: str, seconds: float, bounds: Sequence[float]) -> Vitals:
     """Return what a revision's counters say of a window; Unseen where they contradict each other."""
-    requests = sum(growth.by(side.requests, lambda _: "").values())
-    classes = growth.by(side.requests, lambda each: class_of(each.labels.get(code, ""), sure=side.errors is None))
-    classes = {name: number for name, number in classes.items() if name and number}
-    if side.errors is None:
-        errors = sum(classes.get(name, 0) for name in _FAILED)
-    else:
-        # What they are is not said; a server that counts its own failures counts its own answers.
-        errors = sum(growth.by(side.errors, lambda _: "").values())
-        classes = {"4xx": classes["4xx"]} if "4xx" in classes else {}
-        classes |= {"5xx": errors} if errors else {}
-    if max(errors, sum(classes.values())) > requests:
+    requests = growth.total(side.name)
+    errors, classes, examples = (_by_code if side.errors is None else _by_counter)(side, growth, code)
+    if errors > requests:
         raise Unseen(f"contradicts itself: {errors:,} errors of {requests:,} requests of {side.name}")
-    examples = growth.by(side.requests, lambda each: _example(each.labels, code)) if side.errors is None else {}
     latency = histogram(side, growth, bounds)
     _check_alike(side.name, requests, requests - errors - classes.get("4xx", 0), latency.total)
     return Vitals(
@@ -51,6 +56,20 @@ def vitals_of(side: Counters, growth: Growth, code: str, seconds: float, bounds:
         _frequent_first(examples)[:_EXAMPLES_MAX],
         classes=_frequent_first(classes),
     )
+
+
+def _by_code(side: Counters, growth: Growth, code: str) -> tuple[int, dict[str, int], dict[str, int]]:
+    """Return failures as the requests' own codes tell them: how many, by class, and in words."""
+    classes = growth.by(side.name, lambda each: class_of(each.labels.get(code, "")))
+    examples = growth.by(side.name, lambda each: _example(each.labels, code, side.asked))
+    return sum(classes.get(name, 0) for name in _FAILED), classes, examples
+
+
+def _by_counter(side: Counters, growth: Growth, code: str) -> tuple[int, dict[str, int], dict[str, int]]:
+    """Return failures as a counter of their own tells them; a server that counts its failures counts its answers."""
+    classes = growth.by(side.name, lambda each: class_of(each.labels.get(code, ""), sure=False))
+    errors = growth.total(side.name_of_errors)
+    return errors, {"5xx": errors, "4xx": classes.get("4xx", 0)}, {}
 
 
 def class_of(code: str, *, sure: bool = True) -> str:
@@ -79,7 +98,7 @@ def common_bounds(sides: Iterable[Sequence[Series]]) -> tuple[float, ...]:
 
 def histogram(side: Counters, growth: Growth, bounds: Sequence[float]) -> Histogram:
     """Return a revision's latencies: each stands in the geometric middle of its bucket, as fine as the buckets are."""
-    whole = growth.by([each for each in side.latency if _bound(each) in bounds], lambda each: repr(_bound(each)))
+    whole = growth.by(side.name_of_latency, lambda each: repr(_bound(each)))
     counts: list[tuple[float, int]] = []
     below, so_far = 0.0, 0
     for bound in bounds:
@@ -116,11 +135,11 @@ def _check_alike(name: str, requests: int, answered: int, latencies: int) -> Non
         raise Unseen(f"contradicts itself: {latencies:,} latencies of {requests:,} requests of {name}")
 
 
-def _example(labels: Mapping[str, str], code: str) -> str:
+def _example(labels: Mapping[str, str], code: str, asked: frozenset[str]) -> str:
     if class_of(labels.get(code, "")) not in _FAILED:
         return ""
-    where = " ".join(labels[name] for name in sorted(labels.keys() - _SCRAPE - {code}))
-    return f"{where} → {labels[code]}"
+    where = [labels[name] for name in sorted(labels.keys() - _SCRAPE - asked - {code})]
+    return f"{' '.join(where)} → {labels[code]}" if where else labels[code]
 
 
 def _frequent_first(counts: Mapping[str, int]) -> Counts:

@@ -65,72 +65,86 @@ class Edge:
 class Gone(Unseen):
     """Instances have gone within a window, and what they had counted last with them."""
 
-    def __init__(self, name: str, instances: Sequence[Instance]) -> None:
-        super().__init__(
-            f"{listed(instances)} is not scraped any more, so nobody knows what it counted last for {name}"
-        )
-        self.awaited = frozenset((name, instance) for instance in instances)
+    def __init__(self, gone: Sequence[tuple[str, Instance]]) -> None:
+        what = listed(sorted({instance for _, instance in gone}))
+        super().__init__(f"{what} is not scraped any more, so nobody knows what it counted last for {gone[0][0]}")
+        self.awaited = frozenset(gone)
 
 
 def check_fresh(sides: Sides, edge: Edge, at: float, stale_s: float) -> None:
     """Raise Unseen where something was not scraped lately: not at all, or not in every instance."""
+    gone: list[tuple[str, Instance]] = []
     for name, side in sides.items():
         if not side:
             raise Unseen(f"nothing was scraped of {name} yet")
-        scraped = newest(side)
-        latest = max(scraped.values())
-        if latest < at - stale_s:
-            raise Unseen(f"late: the newest scrape of {name} is {at - latest:.0f} s old")
-        ago = {instance: at - moment for instance, moment in scraped.items()}
+        ago = {instance: at - moment for instance, moment in newest(side).items()}
+        if (latest := min(ago.values())) > stale_s:
+            raise Unseen(f"late: the newest scrape of {name} is {latest:.0f} s old")
         if late := sorted(instance for instance, seconds in ago.items() if stale_s < seconds <= _GONE * stale_s):
             raise Unseen(f"late: {listed(late)} was not scraped for {ago[late[0]]:.0f} s")
-        waited = (instance for whose, instance in edge.awaited if whose == name)
-        if gone := sorted(instance for instance in waited if ago.get(instance, math.inf) > stale_s):
-            raise Gone(name, gone)
+        awaited = sorted(instance for whose, instance in edge.awaited if whose == name)
+        gone += [(name, instance) for instance in awaited if ago.get(instance, math.inf) > stale_s]
+    if gone:
+        raise Gone(gone)
 
 
 class Growth:
-    """The counters of all sides and instances over one window."""
+    """By how much all counters grew over one window."""
 
     def __init__(self, sides: Sides, edge: Edge) -> None:
-        """Find where instances began anew: all counters of an instance at once, though only some have dropped."""
-        self._edge = edge
-        self._anew = {
-            (each.instance, after.at)
-            for each in _all(sides)
-            for before, after in self._steps(each)
-            if after.value < before.value
-        }
+        """Add up each counter's steps; where an instance began anew between two scrapes, what it grew by at least."""
+        self._begun: set[tuple[str, Instance]] = set()
+        self._grown = {name: self._side(name, side, edge) for name, side in sides.items()}
 
-    def of(self, series: Series) -> int:
-        """Return by how much a counter grew: by this at least, where its instance began anew between two scrapes."""
-        return sum(
-            after.value if (series.instance, after.at) in self._anew else after.value - before.value
-            for before, after in self._steps(series)
-        )
-
-    def by(self, side: Iterable[Series], what: Callable[[Series], str]) -> dict[str, int]:
+    def by(self, name: str, what: Callable[[Series], str]) -> dict[str, int]:
         """Return the growth of a side's counters, added up by what they count."""
         total: dict[str, int] = {}
-        for series in side:
-            total[what(series)] = total.get(what(series), 0) + self.of(series)
+        for series, grown in self._grown[name]:
+            total[what(series)] = total.get(what(series), 0) + grown
         return total
 
-    def check_whole(self, sides: Sides, fresh_from: float) -> None:
-        """Raise Unseen where a counter ended although its instance goes on and did not begin anew."""
-        begun = {instance for instance, _ in self._anew}
-        for name, side in sides.items():
-            scraped = newest(side)
-            for each in side:
-                ended = each.newest < fresh_from <= scraped[each.instance]
-                if ended and each.key in self._edge.points and each.instance not in begun:
-                    raise Unseen(f"contradicts itself: {listed([each.instance])} has lost a counter of {name}")
+    def total(self, name: str) -> int:
+        """Return the growth of a side's counters together."""
+        return sum(grown for _, grown in self._grown[name])
 
-    def _steps(self, series: Series) -> list[tuple[Point, Point]]:
-        """Return each sample since the edge with the one before it; a counter that is new began at 0."""
-        began = self._edge.points.get(series.key)
-        began = began or series.until(self._edge.scraped.get(series.instance, -math.inf)) or _NONE_YET
-        return list(pairwise([began, *(point for point in series.points if point.at > began.at)]))
+    def check_whole(self, edge: Edge, fresh_from: float) -> None:
+        """Raise Unseen where a counter ended although its instance goes on and did not begin anew."""
+        for name, side in self._grown.items():
+            scraped = newest(series for series, _ in side)
+            for series, _ in side:
+                ended = series.newest < fresh_from <= scraped[series.instance]
+                if ended and series.key in edge.points and (name, series.instance) not in self._begun:
+                    raise Unseen(f"contradicts itself: {listed([series.instance])} has lost a counter of {name}")
+
+    def _side(self, name: str, side: Sequence[Series], edge: Edge) -> list[tuple[Series, int]]:
+        """Return each counter with its growth.
+
+        Where all of an instance's counters together are less than before, each of them counts from 0, though it may
+        have passed its old value already.
+        """
+        steps = [(series, _steps(series, edge)) for series in side]
+        change: dict[tuple[Instance, float], int] = {}
+        for series, pairs in steps:
+            for before, after in pairs:
+                moment = series.instance, after.at
+                change[moment] = change.get(moment, 0) + after.value - before.value
+        anew = {moment for moment, less in change.items() if less < 0}
+        self._begun |= {(name, instance) for instance, _ in anew}
+        return [
+            (series, sum(_step(*pair, anew=(series.instance, pair[1].at) in anew) for pair in pairs))
+            for series, pairs in steps
+        ]
+
+
+def _steps(series: Series, edge: Edge) -> list[tuple[Point, Point]]:
+    """Return each sample since the edge with the one before it; a counter that is new began at 0."""
+    began = edge.points.get(series.key)
+    began = began or series.until(edge.scraped.get(series.instance, -math.inf)) or _NONE_YET
+    return list(pairwise([began, *(point for point in series.points if point.at > began.at)]))
+
+
+def _step(before: Point, after: Point, *, anew: bool) -> int:
+    return after.value if anew or after.value < before.value else after.value - before.value
 
 
 def newest(side: Iterable[Series]) -> dict[Instance, float]:

@@ -23,7 +23,6 @@ _ANSWER_S = 10.0
 _MEMORY = 8.0
 # So much of a longer window is asked for; counters count from its edge to the first of these samples.
 _LONGEST_S = 900.0
-_LATENCY, _ERRORS = "the latency of ", "the errors of "
 
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
@@ -104,14 +103,14 @@ class Prometheus:
         """Return what was seen, and the edge that the next window begins with."""
         stale_s, sides = self._settings.stale_s, _sides(both)
         edge = self._edge or Edge.opening(sides, since)
-        scraped = {name: side for name, side in sides.items() if not name.startswith(_ERRORS)}
+        rare = {side.name_of_errors for side in both}
         try:
-            check_fresh(scraped, edge, at, stale_s)
+            check_fresh({name: side for name, side in sides.items() if name not in rare}, edge, at, stale_s)
         except Gone as problem:
             self._edge = edge.without(problem.awaited)
             raise
         growth = Growth(sides, edge)
-        growth.check_whole(sides, at - stale_s)
+        growth.check_whole(edge, at - stale_s)
         bounds = common_bounds(side.latency for side in both)
         stable, canary = (vitals_of(side, growth, self._settings.code, window_s, bounds) for side in both)
         return Look(stable, canary), edge.after(sides, at - stale_s)
@@ -128,7 +127,11 @@ class Prometheus:
         if problem := next((each for each in asked if isinstance(each, BaseException)), None):
             raise problem
         found = [each for each in asked if not isinstance(each, BaseException)]
-        both = _counted(stable.name, *found[: len(named)]), _counted(canary.name, *found[len(named) :])
+        labels = Selector.parse(self._settings.requests).labels
+        both = (
+            _counted(stable.name, labels, *found[: len(named)]),
+            _counted(canary.name, labels, *found[len(named) :]),
+        )
         _check_apart(*both)
         return both
 
@@ -139,9 +142,9 @@ class Prometheus:
         return theirs - (asked + self._clock()) / 2
 
 
-def _counted(name: str, requests: Sequence[Series], latency: Sequence[Series], *errors: Sequence[Series]) -> Counters:
-    requests, latency, *errors_cut = level(requests, latency, *errors)
-    return Counters(name, requests, latency, errors_cut[0] if errors_cut else None)
+def _counted(name: str, asked: frozenset[str], *found: Sequence[Series]) -> Counters:
+    requests, latency, *errors = level(*found)
+    return Counters(name, requests, latency, errors[0] if errors else None, asked)
 
 
 def _check_apart(stable: Counters, canary: Counters) -> None:
@@ -158,8 +161,8 @@ def _sides(both: Sequence[Counters]) -> Sides:
         for side in both
         for name, series in (
             (side.name, side.requests),
-            (f"{_LATENCY}{side.name}", side.latency),
-            (f"{_ERRORS}{side.name}", side.errors or ()),
+            (side.name_of_latency, side.latency),
+            (side.name_of_errors, side.errors or ()),
         )
     }
 
