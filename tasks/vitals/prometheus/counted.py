@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from surefoot.vitals import Counts, Histogram, Vitals
 from tasks.vitals.prometheus.growth import Growth
-from tasks.vitals.prometheus.series import Series, Unseen
+from tasks.vitals.prometheus.series import Contradiction, Series, Unseen
 
 _EXAMPLES_MAX = 5
 # Requests are on their way at either end of a window; so many may be in one counter and not yet in the other.
@@ -45,7 +45,7 @@ def vitals_of(side: Counters, growth: Growth, code: str, seconds: float, bounds:
     requests = growth.total(side.name)
     errors, classes, examples = (_by_code if side.errors is None else _by_counter)(side, growth, code)
     if errors > requests:
-        raise Unseen(f"contradicts itself: {errors:,} errors of {requests:,} requests of {side.name}")
+        raise Contradiction(f"{errors:,} errors of {requests:,} requests of {side.name}")
     latency = histogram(side, growth, bounds)
     _check_alike(side.name, requests, requests - errors - classes.get("4xx", 0), latency.total)
     return Vitals(
@@ -104,7 +104,7 @@ def histogram(side: Counters, growth: Growth, bounds: Sequence[float]) -> Histog
     for bound in bounds:
         within = whole[repr(bound)] - so_far
         if within < 0:
-            raise Unseen(f"contradicts itself: fewer of {side.name} within {bound:g} s than within {below:g} s")
+            raise Contradiction(f"fewer of {side.name} within {bound:g} s than within {below:g} s")
         if within:
             counts.append((_middle_ms(below, bound), within))
         below, so_far = bound, whole[repr(bound)]
@@ -132,7 +132,7 @@ def _check_alike(name: str, requests: int, answered: int, latencies: int) -> Non
     """Failures may be timed or not; a request that went well is."""
     allowed = _FEW + _APART * max(requests, latencies)
     if not answered - allowed <= latencies <= requests + allowed:
-        raise Unseen(f"contradicts itself: {latencies:,} latencies of {requests:,} requests of {name}")
+        raise Contradiction(f"{latencies:,} latencies of {requests:,} requests of {name}")
 
 
 def _example(labels: Mapping[str, str], code: str, asked: frozenset[str]) -> str:

@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from tasks.vitals.prometheus.series import Instance, Key, Point, Series, Unseen
+from tasks.vitals.prometheus.series import Contradiction, Instance, Key, Point, Series, Unseen, instance_of
 
 # An instance that was not scraped for so many times what is fresh is gone, and waited for no more.
 _GONE = 2.0
-_NONE_YET = Point(-math.inf, 0)
 # Whose counters they are, in words, with the counters: `shop-1-9-0`, `the latency of shop-1-9-0`.
 Sides = Mapping[str, Sequence[Series]]
 
@@ -46,16 +45,27 @@ class Edge:
         return cls({key: point for key, point in reached if point is not None}, first)
 
     def after(self, sides: Sides, fresh_from: float) -> "Edge":
-        """Return the edge that ends a window; what is not there any more is remembered, should it come back."""
-        reached = {each.key: each.points[-1] for each in _all(sides)}
-        scraped = {instance: at for side in sides.values() for instance, at in newest(side).items()}
-        fresh = {
+        """Return the edge that ends a window.
+
+        An instance that is away is remembered, should it come back; a counter that is away from an instance that is
+        there begins at 0 when it comes back.
+        """
+        scraped: dict[Instance, float] = {}
+        for side in sides.values():
+            for instance, at in newest(side).items():
+                scraped[instance] = max(scraped.get(instance, -math.inf), at)
+        there = {instance for instance, at in scraped.items() if at >= fresh_from}
+        points = {key: point for key, point in self.points.items() if instance_of(key) not in there}
+        points |= {
+            each.key: each.points[-1] for each in _all(sides) if each.newest >= fresh_from or each.instance not in there
+        }
+        fresh = (
             (name, instance)
             for name, side in sides.items()
             for instance, at in newest(side).items()
             if at >= fresh_from
-        }
-        return Edge({**self.points, **reached}, {**self.scraped, **scraped}, frozenset(fresh))
+        )
+        return Edge(points, {**self.scraped, **scraped}, frozenset(fresh))
 
     def without(self, gone: Iterable[tuple[str, Instance]]) -> "Edge":
         """Return this edge, some instances waited for no more."""
@@ -114,7 +124,7 @@ class Growth:
             for series, _ in side:
                 ended = series.newest < fresh_from <= scraped[series.instance]
                 if ended and series.key in edge.points and (name, series.instance) not in self._begun:
-                    raise Unseen(f"contradicts itself: {listed([series.instance])} has lost a counter of {name}")
+                    raise Contradiction(f"{listed([series.instance])} has lost a counter of {name}")
 
     def _side(self, name: str, side: Sequence[Series], edge: Edge) -> list[tuple[Series, int]]:
         """Return each counter with its growth.
@@ -123,28 +133,28 @@ class Growth:
         have passed its old value already.
         """
         steps = [(series, _steps(series, edge)) for series in side]
-        change: dict[tuple[Instance, float], int] = {}
+        change: dict[Instance, dict[float, int]] = {}
         for series, pairs in steps:
+            moments = change.setdefault(series.instance, {})
             for before, after in pairs:
-                moment = series.instance, after.at
-                change[moment] = change.get(moment, 0) + after.value - before.value
-        anew = {moment for moment, less in change.items() if less < 0}
-        self._begun |= {(name, instance) for instance, _ in anew}
+                moments[after.at] = moments.get(after.at, 0) + after.value - before.value
+        anew = {instance: [at for at, by in moments.items() if by < 0] for instance, moments in change.items()}
+        self._begun |= {(name, instance) for instance, moments in anew.items() if moments}
         return [
-            (series, sum(_step(*pair, anew=(series.instance, pair[1].at) in anew) for pair in pairs))
+            (series, sum(_step(before, after, anew[series.instance]) for before, after in pairs))
             for series, pairs in steps
         ]
 
 
 def _steps(series: Series, edge: Edge) -> list[tuple[Point, Point]]:
     """Return each sample since the edge with the one before it; a counter that is new began at 0."""
-    began = edge.points.get(series.key)
-    began = began or series.until(edge.scraped.get(series.instance, -math.inf)) or _NONE_YET
+    began = edge.points.get(series.key) or Point(edge.scraped.get(series.instance, -math.inf), 0)
     return list(pairwise([began, *(point for point in series.points if point.at > began.at)]))
 
 
-def _step(before: Point, after: Point, *, anew: bool) -> int:
-    return after.value if anew or after.value < before.value else after.value - before.value
+def _step(before: Point, after: Point, anew: Iterable[float]) -> int:
+    begun = any(before.at < moment <= after.at for moment in anew)
+    return after.value if begun or after.value < before.value else after.value - before.value
 
 
 def newest(side: Iterable[Series]) -> dict[Instance, float]:

@@ -13,6 +13,13 @@ class Unseen(Exception):
     """Why nothing is known, in words that name no secret."""
 
 
+class Contradiction(Unseen):
+    """Why what was seen cannot be so."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"contradicts itself: {what}")
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """A counter's value at a scrape, seconds since the epoch by Prometheus' clock."""
@@ -36,7 +43,7 @@ class Series:
     @property
     def instance(self) -> Instance:
         """Return what was scraped: job and instance, as Prometheus labels them."""
-        return self.labels.get("job", ""), self.labels.get("instance", "")
+        return instance_of(self.key)
 
     @property
     def newest(self) -> float:
@@ -46,6 +53,12 @@ class Series:
     def until(self, moment: float) -> Point | None:
         """Return the newest sample at a moment, None where there was none yet."""
         return next((point for point in reversed(self.points) if point.at <= moment), None)
+
+
+def instance_of(key: Key) -> Instance:
+    """Return what a series was scraped from."""
+    labels = dict(key)
+    return labels.get("job", ""), labels.get("instance", "")
 
 
 def read_matrix(result: Any) -> tuple[Series, ...]:
@@ -66,7 +79,7 @@ def _points(labels: Mapping[str, str], values: Iterable[Any]) -> Iterator[Point]
     for at, text in values:
         value = float(text)
         if not math.isfinite(value) or value < 0 or value != int(value):
-            raise Unseen(f"contradicts itself: {_named(labels)} is {text}, and no counter of requests can be")
+            raise Contradiction(f"{_named(labels)} is {text}, and no counter of requests can be")
         yield Point(float(at), int(value))
 
 

@@ -11,7 +11,7 @@ from tasks.vitals.prometheus.client import Client
 from tasks.vitals.prometheus.counted import Counters, common_bounds, vitals_of
 from tasks.vitals.prometheus.growth import Edge, Gone, Growth, Sides, check_fresh, level
 from tasks.vitals.prometheus.selector import NoSuchLabel, Selector
-from tasks.vitals.prometheus.series import Series, Unseen
+from tasks.vitals.prometheus.series import Contradiction, Series, Unseen
 
 if TYPE_CHECKING:
     import httpx
@@ -109,18 +109,26 @@ class Prometheus:
         except Gone as problem:
             self._edge = edge.without(problem.awaited)
             raise
-        growth = Growth(sides, edge)
-        growth.check_whole(edge, at - stale_s)
+        next_edge = edge.after(sides, at - stale_s)
+        try:
+            return self._look(both, Growth(sides, edge), edge, at - stale_s, window_s), next_edge
+        except Contradiction:
+            # Nor would it be true the next time: what this window held is not looked at again.
+            self._edge, self._from = next_edge, self._from + window_s
+            raise
+
+    def _look(self, both: Sequence[Counters], growth: Growth, edge: Edge, fresh_from: float, window_s: float) -> Look:
+        growth.check_whole(edge, fresh_from)
         bounds = common_bounds(side.latency for side in both)
         stable, canary = (vitals_of(side, growth, self._settings.code, window_s, bounds) for side in both)
-        return Look(stable, canary), edge.after(sides, at - stale_s)
+        return Look(stable, canary)
 
     async def _counters(self, stable: Revision, canary: Revision, at: float, back_s: float) -> tuple[Counters, ...]:
         """Ask for all counters of both at once; Unseen where the two cannot be told apart."""
         named = [text for text in (self._settings.requests, self._settings.latency, self._settings.errors) if text]
         queries = [Selector.parse(text).of(revision) for revision in (stable, canary) for text in named]
         if twice := next((query for query in queries[: len(named)] if query in queries[len(named) :]), ""):
-            raise Unseen(f"contradicts itself: stable and canary are both {twice}")
+            raise Contradiction(f"stable and canary are both {twice}")
         asked = await asyncio.gather(
             *(self._client.samples(query, at, back_s) for query in queries), return_exceptions=True
         )
@@ -150,7 +158,7 @@ def _counted(name: str, asked: frozenset[str], *found: Sequence[Series]) -> Coun
 def _check_apart(stable: Counters, canary: Counters) -> None:
     for ours, theirs in ((stable.requests, canary.requests), (stable.latency, canary.latency)):
         if {each.key for each in ours} & {each.key for each in theirs}:
-            raise Unseen("contradicts itself: one counter is both stable's and canary's")
+            raise Contradiction("one counter is both stable's and canary's")
     if stable.errors is not None and not stable.errors and not canary.errors:
         raise Unseen("nothing was scraped of the errors; a counter has to be there before the first, at 0")
 

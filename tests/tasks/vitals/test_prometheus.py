@@ -390,10 +390,24 @@ def test_a_counter_that_ends_while_its_instance_goes_on_is_a_contradiction():
         both = {**of("shop-1", int(at)), **of("shop-2", int(at), errors=7)}
         return {text: value for text, value in both.items() if at < 100_060 or 'shop-2",code="500"' not in text}
 
-    first, second = looked(Stood(world), 60, 60)
+    first, second, third = looked(Stood(world), 60, 60, 60)
 
     assert first.canary.blind == ""
     assert second.canary.blind == "contradicts itself: one has lost a counter of shop-2"
+    assert numbers(third) == [(60, 0), (60, 0)], "the window after it is as good as any"
+
+
+def test_failures_after_a_restart_count_from_zero_though_nobody_failed_for_a_while():
+    def world(at):
+        # Seven failures, a restart, none for a while, and then nine: more than seven, and not two.
+        failed = 7 if at < 100_030 else 9 if at > 100_080 else 0
+        both = {**of("shop-1", int(at)), **of("shop-2", int(at if at < 100_030 else at - 100_020), errors=failed)}
+        return {text: value for text, value in both.items() if value}
+
+    looks = looked(Stood(world), 61, 30, 60)
+
+    assert sum(look.canary.errors for look in looks) == 9
+    assert [look.canary.blind for look in looks] == ["", "", ""]
 
 
 @pytest.mark.parametrize(
