@@ -5,6 +5,7 @@ import time
 
 from rehearsal.meter import Meter, Minute
 from rehearsal.splitter import Place, Tally
+from rehearsal.splitter.counts import BOUNDS_S
 
 PUBLIC, PREVIEW = (Place("acme/here/shop", address, "shop-1") for address in ("public", "next"))
 
@@ -23,8 +24,8 @@ def test_a_minute_holds_what_was_counted_since_the_one_before():
     meter.take(tally, 120.0, keyed)
 
     first, second = meter.of(("acme/here/shop", "shop-1"))
-    assert first == Minute(0.0, {200: 1}, ((0.025, 1),))
-    assert second == Minute(60.0, {200: 2, 503: 1}, ((0.025, 1), (0.4, 1), (15.0, 1)))
+    assert first == Minute(0.0, {200: 1}, ((0.0211, 1),))
+    assert second == Minute(60.0, {200: 2, 503: 1}, ((0.0211, 1), (0.304, 1), (BOUNDS_S[-1] * 1.5, 1)))
     assert (second.end, second.requests, second.of_class(5)) == (120.0, 3, 1)
 
 
