@@ -35,7 +35,6 @@ class Rehearsal:
     monitoring: Monitoring
     catalogue: Catalogue
     grpc_endpoint: str
-    monitoring_endpoint: str
     control_url: str
     slack_token: str = field(repr=False)
 
@@ -92,14 +91,13 @@ class Rehearsal:
             control = Control(front, aws, slack, catalogue)
             control_url = await stack.enter_async_context(served(control.app(), control_port))
             cloud.log_uri = f"{control_url}/logs/{{}}".format
-            server, port = await front.serve(grpc_port)
-            stack.push_async_callback(server.stop, _STOP_S)
             monitoring = Monitoring()
-            measured_at = await stack.enter_async_context(monitoring.serve())
             await stack.enter_async_context(monitoring.meter.following(tally, revision_of))
+            server, port = await front.serve(grpc_port, monitoring.handlers)
+            stack.push_async_callback(server.stop, _STOP_S)
             stack.callback(_keep_journal, front.journal.asked, aws.front.journal.asked, monitoring.journal.asked)
             parts = (front, aws, slack, registry, monitoring, catalogue)
-            yield cls(*parts, f"grpc://127.0.0.1:{port}", measured_at, control_url, slack_token)
+            yield cls(*parts, f"grpc://127.0.0.1:{port}", control_url, slack_token)
 
 
 def _keep_journal(*asked: set[tuple[str, str, str]]) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -33,11 +33,14 @@ class Front:
     faults: Faults[ApiFault] = field(default_factory=Faults)
     journal: Journal = field(default_factory=Journal)
 
-    async def serve(self, port: int = 0) -> tuple[grpc.aio.Server, int]:
-        """Listen on loopback and return the server with its port; OSError when the port is taken."""
+    async def serve(self, port: int = 0, beside: Sequence[Any] = ()) -> tuple[grpc.aio.Server, int]:
+        """Listen on loopback and return the server with its port; OSError when the port is taken.
+
+        `beside` are the handlers of other APIs at the same address.
+        """
         # Without this a second rehearsal could share the port, and each call would find one or the other.
         server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-        server.add_generic_rpc_handlers(self._handlers())
+        server.add_generic_rpc_handlers((*self._handlers(), *beside))
         try:
             bound = server.add_insecure_port(f"127.0.0.1:{port}")
         except RuntimeError as problem:

@@ -47,16 +47,19 @@ class Monitoring:
     journal: Journal = field(default_factory=Journal)
     asked: deque[Request] = field(default_factory=lambda: deque(maxlen=_KEPT))
 
+    @property
+    def handlers(self) -> tuple[Any, ...]:
+        """Return what a gRPC server needs to answer with it."""
+        handler = grpc.unary_unary_rpc_method_handler(
+            self._answer, request_deserializer=Request.deserialize, response_serializer=Response.serialize
+        )
+        return (grpc.method_handlers_generic_handler("google.monitoring.v3.MetricService", {_METHOD: handler}),)
+
     @asynccontextmanager
     async def serve(self, port: int = 0) -> AsyncIterator[str]:
         """Serve on loopback while the block runs and yield `grpc://127.0.0.1:PORT`; OSError when it is taken."""
         server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-        handler = grpc.unary_unary_rpc_method_handler(
-            self._answer, request_deserializer=Request.deserialize, response_serializer=Response.serialize
-        )
-        server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler("google.monitoring.v3.MetricService", {_METHOD: handler}),)
-        )
+        server.add_generic_rpc_handlers(self.handlers)
         try:
             bound = server.add_insecure_port(f"127.0.0.1:{port}")
         except RuntimeError as problem:

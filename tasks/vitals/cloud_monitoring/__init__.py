@@ -28,9 +28,10 @@ class Settings(BaseModel):
     )
     endpoint: cloud_run.Endpoint = Field(
         default="",
-        description="Where the Monitoring API is. Empty: Google's own. A host name: that host by TLS, with "
-        "application-default credentials. grpc://127.0.0.1:PORT: a rehearsal on this machine, in plain text.",
-        examples=["", "grpc://127.0.0.1:8086"],
+        description="Where the Monitoring API is. Empty: Google's own, or the rehearsal that the target is at. A host "
+        "name: that host by TLS, with application-default credentials. grpc://127.0.0.1:PORT: this machine, in plain "
+        "text.",
+        examples=["", "grpc://127.0.0.1:8085"],
     )
 
     @property
@@ -45,7 +46,8 @@ def connect(settings: Settings, environment: Environment, _token: str) -> "Aggre
     from tasks.vitals.cloud_monitoring.platform import CloudMonitoring  # noqa: PLC0415
 
     about = cloud_run.Settings.model_validate(dict(environment.place.settings))
-    return Aggregated(CloudMonitoring(about, settings.endpoint), settings.lag_s)
+    rehearsed = about.endpoint if about.endpoint.startswith("grpc://") else ""
+    return Aggregated(CloudMonitoring(about, settings.endpoint or rehearsed), settings.lag_s)
 
 
 def plan_problem(settings: Settings, plan: Plan) -> str:

@@ -42,7 +42,7 @@ def on_cloud_run(rehearsal, clock):
         tally,
         measured.meter,
         revision_of,
-        VitalsRule("cloud_monitoring", {"endpoint": rehearsal.monitoring_endpoint}),
+        VitalsRule("cloud_monitoring"),
     )
 
 
