@@ -100,10 +100,10 @@ def test_both_groups_are_seen_over_the_same_minute():
     assert look.stable.classes == (("4xx", 6), ("5xx", 4))
     assert (look.canary.requests, look.canary.errors, look.canary.classes) == (10, 0, ())
     assert look.share == pytest.approx(10 / 110)
-    # The middles of our buckets, each about a third above the one before.
-    assert look.stable.latency_ms.quantile(0.5) == pytest.approx(20, rel=0.17)
-    assert look.stable.latency_ms.quantile(0.95) == pytest.approx(150, rel=0.17)
-    assert look.canary.latency_ms.quantile(0.5) == pytest.approx(30, rel=0.17)
+    # The middles of our buckets, each a sixth above the one before.
+    assert look.stable.latency_ms.quantile(0.5) == pytest.approx(20, rel=0.08)
+    assert look.stable.latency_ms.quantile(0.95) == pytest.approx(150, rel=0.08)
+    assert look.canary.latency_ms.quantile(0.5) == pytest.approx(30, rel=0.08)
 
 
 def test_the_next_look_goes_on_where_the_last_one_ended_and_failed_connections_are_errors():
@@ -164,10 +164,10 @@ def test_a_group_that_nobody_asked_is_no_request_beside_one_that_was():
 
 
 def test_pages_are_followed():
-    ((look,), at) = looked(usual(), seconds=330.0, page=50)
+    ((look,), at) = looked(usual(), seconds=330.0, page=100)
 
     assert (look.stable.requests, look.stable.latency_ms.total, look.canary.errors) == (200, 200, 5)
-    assert [asked.get("NextToken") for asked in at.metrics.asked] == [None, "50", "100", "150"]
+    assert [asked.get("NextToken") for asked in at.metrics.asked] == [None, "100", "200", "300"]
     assert len({str(asked["MetricDataQueries"]) for asked in at.metrics.asked}) == 1
 
 
@@ -217,7 +217,7 @@ def test_a_slow_answer_is_given_up():
 def test_an_answer_that_is_not_whole_is_not_used(status):
     told = blind(status={"TargetResponseTime": status})
 
-    assert told == f"CloudWatch's answer is not whole: stable_0 {status} (76 of 84)"
+    assert told == f"CloudWatch's answer is not whole: stable_0 {status} (148 of 156)"
 
 
 def test_an_answer_that_says_what_is_left_out_is_not_used():

@@ -51,16 +51,16 @@ def changed(answer, name, **more):
 def test_a_histogram_is_asked_for_in_buckets_that_leave_no_gap():
     stats = [query["MetricStat"]["Stat"] for query in QUERIES if query["Id"].startswith("stable_")][4:]
 
-    assert (stats[0], stats[1], stats[-2], stats[-1]) == ("TC(:0.001)", "TC(0.001:0.00136)", "TC(44.2:60)", "TC(60:)")
+    assert (stats[0], stats[1], stats[-2], stats[-1]) == ("TC(:0.001)", "TC(0.001:0.00117)", "TC(51.5:60)", "TC(60:)")
     assert [stat.partition(":")[2][:-1] for stat in stats[:-1]] == [stat[3:].partition(":")[0] for stat in stats[1:]]
-    assert len(stats) == len(BOUNDS_S) + 1 == 38
+    assert len(stats) == len(BOUNDS_S) + 1 == 74
     ratios = [high / low for low, high in pairwise(BOUNDS_S)]
-    assert min(ratios) > 1.33
-    assert max(ratios) < 1.39
+    assert min(ratios) > 1.15
+    assert max(ratios) < 1.18
 
 
 def test_no_more_is_asked_for_than_a_call_may_hold_and_each_by_a_name_of_its_own():
-    assert len(set(IDS)) == len(QUERIES) == 84
+    assert len(set(IDS)) == len(QUERIES) == 156
     assert all(name[0].islower() and name.replace("_", "").isalnum() for name in IDS)
 
 
@@ -81,7 +81,7 @@ def test_revisions_that_cannot_be_told_apart_are_not_asked_about(stable, canary,
 def test_minutes_are_added_up_by_side():
     told = answer(
         stable_requests=(90.0, 10.0), stable_5xx=(2.0,), stable_4xx=(3.0, 4.0), stable_10=(60.0, 40.0),
-        canary_requests=(5.0,), canary_0=(1.0,), canary_10=(2.0,), canary_37=(2.0,),
+        canary_requests=(5.0,), canary_0=(1.0,), canary_10=(2.0,), canary_73=(2.0,),
     )  # fmt: skip
     stable, canary = counted([told], WINDOW)
 
@@ -110,7 +110,7 @@ def test_pages_are_read_as_one_answer_and_the_last_word_on_a_result_counts():
 
 @pytest.mark.parametrize("status", ["PartialData", "InternalError", "Forbidden"])
 def test_an_answer_that_is_not_whole_is_not_used(status):
-    with pytest.raises(Unseen, match=rf"not whole: canary_4xx {status} \(1 of 84\)"):
+    with pytest.raises(Unseen, match=rf"not whole: canary_4xx {status} \(1 of 156\)"):
         counted([changed(answer(), "canary_4xx", StatusCode=status)], WINDOW)
 
 
@@ -118,7 +118,7 @@ def test_a_result_that_is_missing_is_noticed():
     told = answer()
     told["MetricDataResults"] = told["MetricDataResults"][:-2]
 
-    with pytest.raises(Unseen, match=r"not whole: canary_36 missing \(2 of 84\)"):
+    with pytest.raises(Unseen, match=r"not whole: canary_72 missing \(2 of 156\)"):
         counted([told], WINDOW)
 
 
