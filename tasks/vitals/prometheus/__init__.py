@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from surefoot.rollout import Plan
 from surefoot.service import Environment
@@ -97,19 +97,21 @@ class Settings(BaseModel):
         default=None, description="A bearer token, by reference, where Prometheus asks for one."
     )
 
-    @model_validator(mode="after")
-    def _fits(self) -> "Settings":
-        parts = urlsplit(self.url)
-        if self.token and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-            raise ValueError(
-                f"{self.url} would be sent the token in plain text; write https://…, or a loopback address"
-            )
-        if self.stale_after and parse_duration(self.stale_after) < self.interval_s:
-            raise ValueError(
-                f"stale_after is {self.stale_after}, but scrapes are {self.scrape_interval} apart; raise it, or leave "
-                "it out"
-            )
-        return self
+    @field_validator("stale_after")
+    @classmethod
+    def _not_between_scrapes(cls, text: str, others: ValidationInfo) -> str:
+        interval = others.data.get("scrape_interval", "")
+        if text and interval and parse_duration(text) < parse_duration(interval):
+            raise ValueError(f"{text} is less than the {interval} between two scrapes; raise it, or leave it out")
+        return text
+
+    @field_validator("token")
+    @classmethod
+    def _not_in_plain_text(cls, token: Secret | None, others: ValidationInfo) -> Secret | None:
+        parts = urlsplit(others.data.get("url", ""))
+        if token and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+            raise ValueError(f"{parts.geturl()} would be sent it in plain text; write https://…, or a loopback address")
+        return token
 
     @property
     def interval_s(self) -> float:
