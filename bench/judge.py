@@ -15,6 +15,7 @@ Columns: Kayenta at the end and each minute, Argo Rollouts, Flagger with a thres
 import argparse
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -36,8 +37,9 @@ from judging.grid import (
 from judging.measure import Score, measure
 from judging.one_look import one_look
 from judging.plots import draw
+from judging.report import write
 
-PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
+DOCS = Path(__file__).parent.parent / "docs"
 _SHORT = {
     "surefoot": "ours",
     "Kayenta, at the end": "KayE",
@@ -53,7 +55,9 @@ _SHORT = {
 
 
 def _percent(share: float) -> str:
-    return f"{share * 100:.0f}" if share in (0, 1) else f"{share * 100:.1f}"
+    if share in (0, 1):
+        return f"{share * 100:.0f}"
+    return f"{share * 100:.2f}" if share < 0.01 else f"{share * 100:.1f}"
 
 
 def _back(score: Score) -> str:
@@ -79,7 +83,6 @@ def _spoiled(score: Score) -> str:
 _Column = Callable[[Score], str]
 _TABLES: dict[str, tuple[tuple[str, _Column], ...]] = {
     ALIKE.title: (("put back, %", _back),),
-    ALIKE_LOOKED_AT.title: (("put back, %", _back), ("upper 95 % bound", _bound)),
     ALIKE_CLIMBING.title: (("put back, %", _back),),
     WORSE.title: (("caught, %", _back), ("median minutes", _median), ("let through, %", _went_on)),
     BROKEN.title: (("requests spoiled", _spoiled), ("put back, %", _back), ("median minutes", _median)),
@@ -87,9 +90,10 @@ _TABLES: dict[str, tuple[tuple[str, _Column], ...]] = {
     AS_FAST.title: (("put back, %", _back),),
     DARK.title: (("put back, %", _back), ("let through, %", _went_on)),
 }
+_Scores = Mapping[tuple[str, str], Sequence[Score]]
 
 
-def _print(scores: Mapping[tuple[str, str], Sequence[Score]]) -> None:
+def _print(scores: _Scores) -> None:
     """Print a table for each question and figure: a row for each cell, a column for each rule."""
     for title, figures in _TABLES.items():
         rows = {name: row for (question, name), row in scores.items() if question == title}
@@ -98,6 +102,22 @@ def _print(scores: Mapping[tuple[str, str], Sequence[Score]]) -> None:
             print(f"\n{title}\n{what:<36}" + "".join(f"{_SHORT[score.rule]:>5}" for score in first))
             for name, row in rows.items():
                 print(f"{name:<36}" + "".join(f"{figure(score):>5}" for score in row))
+        if title == ALIKE.title:
+            _print_by_looks(scores)
+
+
+def _print_by_looks(scores: _Scores) -> None:
+    """Print what we put back wrongly by how often we look: share, and its upper 95 % bound."""
+    found: dict[str, dict[int, Score]] = defaultdict(dict)
+    for (title, name), (ours, *_) in scores.items():
+        if title in (ALIKE.title, ALIKE_LOOKED_AT.title):
+            found[name.removesuffix(f" x{ours.cell.looks}")][ours.cell.looks] = ours
+    looks = sorted({number for row in found.values() for number in row})
+    if looks:
+        print(f"\n{ALIKE_LOOKED_AT.title}\n{'put back, % (upper bound)':<26}" + "".join(f"x{n:<12}" for n in looks))
+    for name, row in found.items():
+        cells = [f"{_back(row[n])} ({_bound(row[n])})" if n in row else "" for n in looks]
+        print(f"{name:<26}" + "".join(f"{cell:<13}" for cell in cells))
 
 
 def _chosen(only: str) -> list[Question]:
@@ -119,7 +139,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="few runs of each cell (the default)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", metavar="CELL", help="cells whose name has these words")
-    parser.add_argument("--plots", action="store_true", help="draw docs/pictures/judge-*.svg")
+    parser.add_argument(
+        "--plots", action="store_true", help="draw docs/pictures/judge-*.svg, and fill docs/why/judge.md"
+    )
     parser.add_argument("--processes", type=int, default=2)
     asked = parser.parse_args()
     began = time.monotonic()
@@ -128,7 +150,8 @@ def main() -> int:
     found = [*bars(scores), one_look(asked.seed)]
     _print_bars(found)
     if asked.plots:
-        draw(scores, PICTURES)
+        draw(scores, DOCS / "pictures")
+        write(scores, found, DOCS / "why" / "judge.md")
     print(f"\nseed {asked.seed}, {(time.monotonic() - began) / 60:.1f} min")
     return 1 if any(bar.kept is False for bar in found) else 0
 

@@ -1,5 +1,6 @@
 """The situations that rules are measured in, by what is asked of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -117,7 +118,7 @@ WORSE = Question(
 )
 BROKEN = Question(
     "A broken canary at 50 requests/s: users' requests spoiled",
-    (_alike(50.0, OFTEN, "Poisson"), _broken(0.05), _broken(1.0)),
+    (*(_alike(50.0, OFTEN, process) for process in PROCESSES), _broken(0.05), _broken(1.0)),
     full=1000,
     quick=100,
 )
@@ -143,3 +144,11 @@ DARK = Question(
     quick=100,
 )
 QUESTIONS = (ALIKE, ALIKE_LOOKED_AT, ALIKE_CLIMBING, WORSE, BROKEN, SLOWER, AS_FAST, DARK)
+# How failures come about where nothing changed: what a rule puts back wrongly is told for each of these.
+KINDS: dict[str, tuple[Question, Callable[[Cell], bool]]] = {
+    "plain failures": (ALIKE, lambda cell: not cell.burst and not cell.outages),
+    "bursts": (ALIKE, lambda cell: bool(cell.burst)),
+    "outages of both sides": (ALIKE, lambda cell: cell.outages),
+    "traffic climbs": (ALIKE_CLIMBING, lambda _: True),
+    "no answer from metrics": (DARK, lambda cell: cell.good),
+}

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from judging.grid import ALIKE, ALIKE_CLIMBING, DARK, RATES, WORSE, Question
+from judging.grid import ALIKE, KINDS, RATES, WORSE, Question
 from judging.measure import Score
 from judging.ours import FALSE_ALARM, OURS
 
@@ -28,6 +28,7 @@ _COLOURS = {
 }
 # Nothing of a thousand runs is drawn here, at the left end of a logarithmic axis.
 _NONE = 3e-4
+_DASHED = 0.02
 
 
 def draw(scores: Scores, folder: Path) -> list[Path]:
@@ -61,7 +62,7 @@ def _figure(width: float, height: float, columns: int) -> tuple[Figure, list[Any
 
 
 def _power(scores: Scores) -> Figure | None:
-    """Draw the share caught over traffic; a rule that is dashed puts back more than one good rollout in fifty."""
+    """Draw the share caught over traffic."""
     figure, axes = _figure(8, 3.4, 2)
     for axis, times in zip(axes, (2, 4), strict=True):
         rows = [_row(scores, WORSE, f"{times}x {per_s:g}/s Poisson") for per_s in RATES]
@@ -69,14 +70,25 @@ def _power(scores: Scores) -> Figure | None:
             return None
         for rule in rows[0]:
             caught = [row[rule].share * 100 for row in rows]
-            axis.plot(RATES, caught, marker=".", linestyle="--" if _wrong(scores, rule) > 0.02 else "-", **_style(rule))
+            axis.plot(RATES, caught, marker=".", linestyle=_line(scores, rule), **_style(rule))
         axis.set_xscale("log")
         axis.set_xticks(RATES, [f"{rate:g}" for rate in RATES])
+        axis.minorticks_off()
         axis.set_title(f"errors 0.5 % to {times * 0.5:g} %", fontsize=9, loc="left")
         axis.set_xlabel("requests/s, 10 % of them to the canary", fontsize=8)
     axes[0].set_ylabel("caught in 30 minutes, %", fontsize=8)
-    figure.legend(*axes[0].get_legend_handles_labels(), fontsize=7, frameon=False, loc="outside right center")
+    _legend(figure, axes[0])
     return figure
+
+
+def _legend(figure: Figure, axis: Any) -> None:
+    title = f"dashed: puts back more than\n{_DASHED:.0%} of good releases too"
+    handles = axis.get_legend_handles_labels()
+    figure.legend(*handles, title=title, title_fontsize=7, fontsize=7, frameon=False, loc="outside right center")
+
+
+def _line(scores: Scores, rule: str) -> str:
+    return "--" if _wrong(scores, rule) > _DASHED else "-"
 
 
 def _wrong(scores: Scores, rule: str) -> float:
@@ -87,24 +99,17 @@ def _wrong(scores: Scores, rule: str) -> float:
 
 def _false_alarms(scores: Scores) -> Figure | None:
     """Draw each rule's wrong rollbacks, a dot a cell."""
-    kinds = (
-        ("plain failures", ALIKE, lambda cell: not cell.burst and not cell.outages),
-        ("bursts", ALIKE, lambda cell: bool(cell.burst)),
-        ("outages of both sides", ALIKE, lambda cell: cell.outages),
-        ("traffic climbs", ALIKE_CLIMBING, lambda _: True),
-        ("no answer from metrics", DARK, lambda cell: cell.good),
-    )
     found = [
         [row for cell in question.cells if wanted(cell) and (row := _row(scores, question, cell.name))]
-        for _, question, wanted in kinds
+        for question, wanted in KINDS.values()
     ]
     if not all(found):
         return None
-    figure, axes = _figure(9, 3.4, len(kinds))
+    figure, axes = _figure(9, 3.4, len(KINDS))
     rules = list(found[0][0])[::-1]
-    for axis, (title, _, _), rows in zip(axes, kinds, found, strict=True):
+    for axis, title, rows in zip(axes, KINDS, found, strict=True):
         for place, rule in enumerate(rules):
-            shares = [max(row[rule].share, _NONE) * 100 for row in rows]
+            shares = sorted({max(row[rule].share, _NONE) * 100 for row in rows})
             axis.plot(shares, [place] * len(shares), "o", color=_COLOURS[rule], alpha=0.6, markersize=5)
         axis.axvline(FALSE_ALARM * 100, color="#374151", linewidth=0.8, linestyle=":")
         axis.set_xscale("log")
@@ -122,19 +127,17 @@ def _time(scores: Scores) -> Figure | None:
     often, minutely = _row(scores, WORSE, "4x 10/s Poisson x360"), _row(scores, WORSE, "4x 10/s Poisson")
     if not often or not minutely:
         return None
-    figure, (axis,) = _figure(7, 3.4, 1)
-    for rule, score in {**minutely, OURS: often[OURS]}.items():
-        minutes = np.sort(score.back_s[np.isfinite(score.back_s)]) / 60
-        caught = np.arange(1, minutes.size + 1) / score.runs * 100
-        line = "--" if _wrong(scores, rule) > 0.02 else "-"
-        axis.step(
-            [0, *minutes, 30],
-            [0, *caught, caught[-1] if caught.size else 0],
-            where="post",
-            linestyle=line,
-            **_style(rule),
-        )
+    figure, (axis,) = _figure(8, 3.4, 1)
+    for rule, score in minutely.items():
+        _climb(axis, score, linestyle=_line(scores, rule), **_style(rule))
+    _climb(axis, often[OURS], **{**_style(OURS), "linestyle": ":", "label": f"{OURS}, every 5 s"})
     axis.set_xlabel("minutes; errors 0.5 % to 2 %, 10 requests/s, 10 % of them to the canary", fontsize=8)
     axis.set_ylabel("put back, %", fontsize=8)
-    figure.legend(*axis.get_legend_handles_labels(), fontsize=7, frameon=False, loc="outside right center")
+    _legend(figure, axis)
     return figure
+
+
+def _climb(axis: Any, score: Score, **style: Any) -> None:
+    minutes = np.sort(score.back_s[np.isfinite(score.back_s)]) / 60
+    caught = np.arange(1, minutes.size + 1) / score.runs * 100
+    axis.step([0, *minutes, 30], [0, *caught, caught[-1] if caught.size else 0], where="post", **style)

@@ -164,25 +164,38 @@ def _latency(cell: Cell, requests: Ints, rng: np.random.Generator) -> NDArray[np
 
 def looks_of(traffic: Traffic, run: int, looks: int) -> list[Look]:
     """Return one run as that many looks; a look whose query fails at its end, or whose time was lost, is blind."""
-    ticks = traffic.shares.size
-    length = ticks // looks
-    return [_look(traffic, run, slice(end - length, end)) for end in range(length, ticks + 1, length)]
+    length = traffic.shares.size // looks
+    blind = traffic.blind[run, length - 1 :: length] | (_by_look(traffic.down[run], looks) > 0)
+    counts = [_by_look(each[run], looks).tolist() for each in (traffic.requests, traffic.errors)]
+    latency = _by_look(traffic.latency[run], looks)
+    shares = (_by_look(traffic.shares, looks) / length).tolist()
+    return [
+        _unseen(length, share) if unseen else _look(length, share, requests, errors, levels)
+        for unseen, share, requests, errors, levels in zip(blind.tolist(), shares, *counts, latency, strict=True)
+    ]
 
 
-def _look(traffic: Traffic, run: int, ticks: slice) -> Look:
-    seconds, share = float((ticks.stop - ticks.start) * TICK_S), float(traffic.shares[ticks].mean())
-    if traffic.blind[run, ticks.stop - 1] or traffic.down[run, ticks].any():
-        nothing = Vitals(seconds=seconds, blind=BLIND)
-        return Look(nothing, nothing, share)
-    requests, errors = traffic.requests[run, ticks].sum(axis=0), traffic.errors[run, ticks].sum(axis=0)
-    latency = traffic.latency[run, ticks].sum(axis=0)
+def _by_look(values: NDArray[Any], looks: int) -> NDArray[Any]:
+    """Return (tick, …) added up over each look."""
+    length, rest = len(values) // looks, values.shape[1:]
+    return np.asarray(values[: length * looks].reshape(looks, length, *rest).sum(axis=1))
+
+
+def _unseen(ticks: int, share: float) -> Look:
+    nothing = Vitals(seconds=float(ticks * TICK_S), blind=BLIND)
+    return Look(nothing, nothing, share)
+
+
+def _look(ticks: int, share: float, requests: list[int], errors: list[int], levels: Ints) -> Look:
     stable, canary = (
-        Vitals(int(requests[side]), int(errors[side]), _histogram(latency[side]), seconds) for side in (0, 1)
+        Vitals(requests[side], errors[side], _histogram(levels[side]), float(ticks * TICK_S)) for side in (0, 1)
     )
     return Look(stable, canary, share)
 
 
 def _histogram(counts: Ints) -> Histogram:
+    if not counts.size:
+        return Histogram()
     (levels,) = counts.nonzero()
     return Histogram(tuple(zip(LEVELS_MS[levels].tolist(), counts[levels].tolist(), strict=True)))
 
