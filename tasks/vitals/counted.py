@@ -52,7 +52,7 @@ def compared(stable: Counted, canary: Counted, seconds: float) -> Look:
         return blind("no numbers yet, of neither revision", seconds)
     for name, side in (("stable", stable), ("canary", canary)):
         if side.contradiction:
-            return blind(f"the numbers of {name} contradict each other: {side.contradiction}", seconds)
+            return blind(f"contradicts itself: {side.contradiction} of {name}", seconds)
     total = stable.requests + canary.requests
     return Look(stable.vitals(seconds), canary.vitals(seconds), canary.requests / total if total else 0.0)
 

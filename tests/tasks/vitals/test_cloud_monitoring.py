@@ -239,7 +239,7 @@ def test_an_answer_that_says_it_is_not_whole_is_not_used():
 def test_counts_and_latencies_that_contradict_each_other_are_not_used():
     meter = metered(shop_1=[(0, {200: 100}, {20: 100})], shop_2=[(0, {200: 100}, {20: 60})])
 
-    assert blind(meter) == "the numbers of canary contradict each other: 60 latencies of 100 requests"
+    assert blind(meter) == "contradicts itself: 60 latencies of 100 requests of canary"
 
 
 def environment(watch_s=600.0, **settings):

@@ -231,7 +231,7 @@ def test_requests_that_no_target_answered_are_not_guessed_at():
     meter = metered(blue=[(0, {200: 100}, {20: 100})])
     meter.add((BALANCER, GREEN), Minute(NOON, {200: 40}, ((0.02, 40),), unanswered=60))
 
-    assert blind(meter) == "the numbers of canary contradict each other: 40 latencies of 100 requests"
+    assert blind(meter) == "contradicts itself: 40 latencies of 100 requests of canary"
 
 
 def test_a_revision_without_a_target_group_is_not_asked_about():
