@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rehearsal.aws import Balancer, ElasticLoadBalancing, Front
 from rehearsal.aws.elsewhere import Elsewhere
-from rehearsal.aws.metrics import Metrics, group_of
+from rehearsal.aws.metrics import Metrics, group_of, labels_of
 from rehearsal.catalogue import Catalogue
 from rehearsal.cloud_run import Pace
 from rehearsal.ecs import Ecs
@@ -36,6 +36,7 @@ class Aws:
             balancer.on_crash = ecs.crash
             stack.push_async_callback(ecs.close)
             stack.push_async_callback(balancer.close)  # first, or tasks would wait for the requests of their users
+            tally.more = labels_of(balancer)
             elb, metrics = ElasticLoadBalancing(balancer), Metrics()
             front = Front(ecs.handlers, elb.handlers, elsewhere, cloudwatch=metrics.handlers)
             url = await stack.enter_async_context(front.serve(port))

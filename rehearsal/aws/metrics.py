@@ -140,6 +140,17 @@ def group_of(balancer: Balancer) -> Keyed:
     return keyed
 
 
+def labels_of(balancer: Balancer) -> Callable[[Place], Mapping[str, str]]:
+    """Return what tells those dimensions as labels; nothing where a place is no group's."""
+    keyed = group_of(balancer)
+
+    def labels(place: Place) -> Mapping[str, str]:
+        key = keyed(place)
+        return dict(zip(("load_balancer", "target_group"), key, strict=True)) if key else {}
+
+    return labels
+
+
 def dimensions(rule: str, group: str) -> Key:
     """Return the dimensions LoadBalancer and TargetGroup of what comes to a group by a rule."""
     balancer = names.load_balancer_of(names.listener_of(rule))

@@ -1,8 +1,9 @@
 """What was seen of each revision at each address, counted once and shown at scrape."""
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -62,12 +63,20 @@ class Place:
     revision: str
 
 
+def _nothing_more(_: Place) -> Mapping[str, str]:
+    return {}
+
+
 @dataclass(slots=True, eq=False)
 class Tally:
-    """All counts of a cloud by place; also a collector of its own Prometheus registry."""
+    """All counts of a cloud by place; also a collector of its own Prometheus registry.
+
+    `more` says what else a platform's metrics know a place by: on ECS its target group and load balancer.
+    """
 
     places: dict[Place, Counts] = field(default_factory=dict)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    more: Callable[[Place], Mapping[str, str]] = _nothing_more
 
     def __post_init__(self) -> None:
         self.registry.register(self)
@@ -78,25 +87,23 @@ class Tally:
 
     def collect(self) -> Iterator[Metric]:
         """Yield requests, latency, bytes and requests in flight of every place."""
-        labels = ["service", "revision", "address"]
-        requests = CounterMetricFamily("rehearsal_requests", "Requests ended.", labels=[*labels, "code"])
-        seconds = HistogramMetricFamily("rehearsal_request_seconds", "Length of requests.", labels=labels)
-        bodies = CounterMetricFamily("rehearsal_body_bytes", "Body bytes.", labels=[*labels, "direction"])
-        in_flight = GaugeMetricFamily("rehearsal_requests_in_flight", "Requests begun and not ended.", labels=labels)
+        requests = CounterMetricFamily("rehearsal_requests", "Requests ended.")
+        seconds = HistogramMetricFamily("rehearsal_request_seconds", "Length of requests.")
+        bodies = CounterMetricFamily("rehearsal_body_bytes", "Body bytes.")
+        in_flight = GaugeMetricFamily("rehearsal_requests_in_flight", "Requests begun and not ended.")
         for place, counts in self.places.items():
-            values = [place.service, place.revision, place.address]
+            at = {"service": place.service, "revision": place.revision, "address": place.address, **self.more(place)}
             for code, count in sorted(counts.codes.items()):
-                requests.add_metric([*values, str(code)], count)
-            seconds.add_metric(values, _cumulative(counts.buckets), counts.seconds)
-            bodies.add_metric([*values, "in"], counts.bytes_in)
-            bodies.add_metric([*values, "out"], counts.bytes_out)
-            in_flight.add_metric(values, counts.in_flight)
+                requests.add_sample("rehearsal_requests_total", {**at, "code": str(code)}, count)
+            for bound, count in _cumulative(counts.buckets):
+                seconds.add_sample("rehearsal_request_seconds_bucket", {**at, "le": bound}, count)
+            seconds.add_sample("rehearsal_request_seconds_count", at, counts.requests)
+            seconds.add_sample("rehearsal_request_seconds_sum", at, counts.seconds)
+            for direction, count in (("in", counts.bytes_in), ("out", counts.bytes_out)):
+                bodies.add_sample("rehearsal_body_bytes_total", {**at, "direction": direction}, count)
+            in_flight.add_sample("rehearsal_requests_in_flight", at, counts.in_flight)
         yield from (requests, seconds, bodies, in_flight)
 
 
-def _cumulative(buckets: list[int]) -> list[tuple[str, float]]:
-    total, pairs = 0, []
-    for bound, count in zip((*map(str, BOUNDS_S), "+Inf"), buckets, strict=True):
-        total += count
-        pairs.append((bound, float(total)))
-    return pairs
+def _cumulative(buckets: list[int]) -> list[tuple[str, int]]:
+    return list(zip((*map(str, BOUNDS_S), "+Inf"), accumulate(buckets), strict=True))

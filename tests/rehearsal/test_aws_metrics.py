@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 
 import pytest
+from prometheus_client import generate_latest
 from rehearsed_aws import Clients, lab
 
 from rehearsal.aws import Front
-from rehearsal.aws.metrics import Metrics, dimensions, group_of
+from rehearsal.aws.metrics import Metrics, dimensions, group_of, labels_of
 from rehearsal.meter import Meter, Minute
 from rehearsal.splitter import Place
 
@@ -159,6 +160,21 @@ async def test_requests_that_a_load_balancer_dealt_out_are_counted_by_target_gro
         assert keyed(Place("main/shop", "public", "nobody")) is None
         await at.balancer.deregister(at.blue, [servers[0].backend])
         assert keyed(Place("main/shop", "public", "shop:1")) == dimensions(at.rule, at.blue)
+
+
+async def test_prometheus_is_told_the_group_and_load_balancer_too_where_there_are_any():
+    async with lab() as at:
+        tally = at.balancer.tally
+        tally.more = labels_of(at.balancer)
+        await at.healthy(at.blue, await at.serve("one", at.blue, "shop:1"))
+        await at.seen(3)
+        tally.at(Place("rehearsal/laptop/shop", "public", "shop-1")).saw(200, 0.1, 0, 0)
+        told = [line for line in generate_latest(tally.registry).decode().splitlines() if "_requests_total{" in line]
+        balancer, group = dimensions(at.rule, at.blue)
+        assert [line.rpartition(" ")[2] for line in told] == ["3.0", "1.0"]
+        assert f'load_balancer="{balancer}"' in told[0]
+        assert f'target_group="{group}"' in told[0]
+        assert "target_group" not in told[1]
 
 
 async def test_dimensions_are_what_load_balancers_and_groups_are_called_by():
