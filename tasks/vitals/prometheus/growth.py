@@ -31,7 +31,7 @@ class Edge:
 
     @classmethod
     def opening(cls, sides: Sides, since: float) -> "Edge":
-        """Return the first edge after a moment: where each instance was scraped next.
+        """Return the first edge after a moment: where each instance was scraped next, infinity where it was not yet.
 
         An instance of which nothing is known from before is new, so its counters began at 0; but when nothing at all
         is known from before, it was Prometheus that was not there.
@@ -90,12 +90,17 @@ def check_fresh(sides: Sides, edge: Edge, at: float, stale_s: float) -> None:
         ago = {instance: at - moment for instance, moment in newest(side).items()}
         if (latest := min(ago.values())) > stale_s:
             raise Unseen(f"late: the newest scrape of {name} is {latest:.0f} s old")
-        if late := sorted(instance for instance, seconds in ago.items() if stale_s < seconds <= _GONE * stale_s):
+        if late := sorted(instance for instance in ago if _late(ago[instance], edge.scraped.get(instance), stale_s)):
             raise Unseen(f"late: {listed(late)} was not scraped for {ago[late[0]]:.0f} s")
         awaited = sorted(instance for whose, instance in edge.awaited if whose == name)
         gone += [(name, instance) for instance in awaited if ago.get(instance, math.inf) > stale_s]
     if gone:
         raise Gone(gone)
+
+
+def _late(ago_s: float, reached: float | None, stale_s: float) -> bool:
+    """Say whether a scrape is missing; an instance that is away for long is gone, and none is late for that."""
+    return stale_s < ago_s <= _GONE * stale_s or (reached == math.inf and ago_s <= stale_s)
 
 
 class Growth:

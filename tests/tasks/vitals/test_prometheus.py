@@ -355,6 +355,17 @@ def test_after_a_silence_since_before_the_shift_nothing_old_is_counted():
     assert numbers(second) == grown(stood, began, stood.now - 1)
 
 
+def test_an_instance_that_was_not_scraped_since_traffic_was_shifted_did_not_do_nothing():
+    def world(at):
+        second = of("shop-2", int(at), more=',instance="two"') if at < 100_000 or at > 100_050 else {}
+        return {**of("shop-1", int(at)), **of("shop-2", int(at)), **second}
+
+    first, second = looked(Stood(world), 1, 40, stale_after="60s")
+
+    assert first.canary.blind == "late: two was not scraped for 38 s"
+    assert numbers(second)[1] == (60 + 15, 0), "of two what came after its first scrape"
+
+
 def test_an_instance_that_is_not_scraped_is_waited_for_and_then_given_up_once():
     def world(at):
         second = of("shop-2", int(at), more=',instance="two"') if at < 100_060 else {}
