@@ -26,7 +26,7 @@ name: shop
 checks: [{name: up, path: /healthz}]
 environments:
   production:
-    target: %s
+    target: TARGET
     rollout: {steps: [{traffic: 10%, watch: 10m}, {traffic: 100%, watch: 5m}]}
 """
 
@@ -52,7 +52,7 @@ def test_the_rehearsal_is_scraped_on_this_machine_and_as_often_as_the_page_says(
 def test_an_example_of_the_page_is_a_section_that_is_taken(section, tmp_path):
     indented = "".join(f"    {line}\n" for line in section.splitlines())
     target = next(target for source, target in TARGETS.items() if source in section)
-    (tmp_path / "shop.yaml").write_text(SERVICE % target + indented)
+    (tmp_path / "shop.yaml").write_text(SERVICE.replace("TARGET", target) + indented)
     production = load_service(tmp_path / "shop.yaml").environments["production"]
 
     assert plan_problem(production) == ""
