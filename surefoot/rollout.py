@@ -1,6 +1,6 @@
 """The climb: its plan, where it stands, and what to do next."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -45,6 +45,13 @@ class Limits:
     error_rate: float | None = None
     p50_ms: float | None = None
     p95_ms: float | None = None
+    p99_ms: float | None = None
+
+    @property
+    def latency_ms(self) -> Mapping[str, float]:
+        """Return the latencies that are limited, by their quantile's name."""
+        limits = {"p50": self.p50_ms, "p95": self.p95_ms, "p99": self.p99_ms}
+        return {name: limit for name, limit in limits.items() if limit is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,3 +61,8 @@ def percent(rate: float) -> str:
 def count(number: int) -> str:
     """Return a whole number with thousands marked: `1,902`."""
     return f"{number:,}"
+
+
+def shown_ms(milliseconds: float) -> str:
+    """Return a latency in milliseconds for a sentence: `1,840`, `184`, `12.5`, `0.8`."""
+    return f"{milliseconds:,.0f}" if milliseconds >= 100 else f"{milliseconds:.3g}"

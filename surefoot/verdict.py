@@ -18,11 +18,17 @@ _ORDER = (Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An outcome with the reason that shows its numbers, and how many more requests would settle it."""
+    """An outcome with the reason that shows its numbers.
+
+    `needs_requests` is about how many more requests to the canary would settle it, `needs_s` how long they take at the
+    rate so far; `bounds` are the values from which the canary would fail: rates (0 to 1) and milliseconds, by name.
+    """
 
     outcome: Outcome
     reason: str
     needs_requests: int = 0
+    needs_s: float = 0.0
+    bounds: tuple[tuple[str, float], ...] = ()
 
     def __str__(self) -> str:
         return f"{self.outcome} {self.reason}"

@@ -77,9 +77,9 @@ class Vitals:
             self.errors + other.errors,
             self.latency_ms + other.latency_ms,
             self.seconds + other.seconds,
-            _added(self.examples, other.examples),
+            added(self.examples, other.examples),
             self.blind or other.blind,
-            _added(self.classes, other.classes),
+            added(self.classes, other.classes),
         )
 
 
@@ -99,7 +99,7 @@ class Look:
         return Look(self.stable + other.stable, self.canary + other.canary, other.share)
 
 
-def _added(counts: Counts, others: Counts) -> Counts:
+def added(counts: Counts, others: Counts) -> Counts:
     """Return both added up, the most frequent first."""
     total: dict[str, int] = {}
     for what, number in (*counts, *others):

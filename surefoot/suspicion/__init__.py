@@ -1,0 +1,52 @@
+"""Ways in which a canary may be worse than stable: one module a kind, each holding its own evidence."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from surefoot.verdict import Outcome
+from surefoot.vitals import Look
+
+# What is ruled out is ruled out in so many of a thousand rollouts that do have the harm.
+SURE = 0.995
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one suspicion says after a look.
+
+    `text` shows both values, `proof` how sure that is. `factor` is how many times as much evidence would settle it
+    (infinity: none would). `bound` is the canary's value from which it fails, in the unit of the text's value.
+    """
+
+    outcome: Outcome
+    text: str
+    proof: str = ""
+    factor: float = 1.0
+    bound: float | None = None
+
+
+class Suspicion(Protocol):
+    """One way in which a canary may be worse, and the evidence for and against it so far.
+
+    `weight` is its part of the chance of a false alarm, relative to the others. Where `required` is False nothing has
+    to be ruled out before a canary passes: it only speaks up when it is certain.
+    """
+
+    name: str
+    weight: float
+    required: bool
+
+    def add(self, look: Look) -> None:
+        """Take in one look that both sides were seen in."""
+        ...
+
+    def crosses(self, may_spend: float, way: float) -> bool:
+        """Say whether it is certain and large enough; to be asked once a look.
+
+        `may_spend` is the chance of a false alarm that all looks so far may use, `way` how much of the plan they are.
+        """
+        ...
+
+    def find(self) -> Finding:
+        """Conclude, with both values and how sure that is."""
+        ...

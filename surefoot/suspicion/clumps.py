@@ -1,0 +1,93 @@
+"""How much a side's failures come in clumps: learnt from stable's own minutes, believed of both."""
+
+from collections import deque
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from surefoot.walk import Luck
+
+Row = NDArray[np.float64]
+
+# Squared coefficients of variation of a minute's rate, from none to bursts of many times the usual, and how likely each
+# is held to be before anything was seen.
+_SPREADS = (0.0, 0.25, 1.0)
+LUCKS = tuple(Luck(spread) for spread in _SPREADS[1:])
+_BEFORE = np.log(np.array((0.94, 0.04, 0.02)))
+# A few minutes that happen to be calm do not tell that none are bursts: with a spread of 1, one in twenty pairs of
+# minutes looks calm. So few minutes are doubted, and bursts of that kind are believed instead.
+_FEW = 4.0
+_LEARNING = 4.0
+_CALM = 1.2
+_DOUBT = 0.05
+_HALF_WAY = 0.4
+# A release that is well fails less than this, if nothing else is known.
+_HIGHEST = 0.05
+_DOUBTED = np.array((0.0, 0.0, 1.0))
+# Two hours of minutes tell enough.
+_MOST_MINUTES = 120
+
+
+class Clumps:
+    """Stable's failures minute by minute, and how likely each spread makes them."""
+
+    def __init__(self) -> None:
+        self._minutes: deque[tuple[int, int]] = deque(maxlen=_MOST_MINUTES)
+        self._weights = np.exp(_BEFORE)
+        self._failures, self._requests = 0, 0
+
+    def add(self, requests: int, failures: int) -> None:
+        """Take in what stable had in one minute."""
+        self._requests += requests
+        self._failures += failures
+        self._minutes.append((requests, failures))
+        self._weigh()
+
+    def weights(self, way: float) -> Row:
+        """Return how likely each kind of luck is, the even one first, then `LUCKS`.
+
+        Before many minutes were seen bursts are believed instead, the more so the more of the plan's `way` is gone.
+        """
+        few = min(1.0, (_FEW / max(1, len(self._minutes))) ** _LEARNING)
+        doubt = few * min(1.0, max(_DOUBT, (way / _HALF_WAY) ** 1.5))
+        believed: Row = (1 - doubt) * self._weights + doubt * _DOUBTED
+        return believed
+
+    def rates(self, requests: int, failures: int) -> list[float]:
+        """Return stable's level in an open minute under each of the clumped `LUCKS`, as high as it may well be.
+
+        Few minutes of bursts may all have been calm ones (the lower 2 % of their mean, by Wilson and Hilferty's
+        approximation). Where all goes badly at this moment, the minute's own level counts.
+        """
+        total, bad = self._requests + requests, self._failures + failures
+        usual, minutes = (bad + 0.5) / (total + 1), len(self._minutes) + 1
+        own = failures / requests if requests else 0.0
+        unsure = [_calm(luck.spread / minutes + 1 / (bad + 0.5)) for luck in LUCKS]
+        return [max(usual, own, min(_HIGHEST, usual / calm)) for calm in unsure]
+
+    def _weigh(self) -> None:
+        """Weigh the spreads by Bayes' rule: a minute's failures are Poisson, or negative binomial with a spread."""
+        requests, failures = np.array(self._minutes, dtype=float).T
+        if len(failures) < 2 or failures.sum() < 2:
+            return
+        middle = requests * failures.sum() / requests.sum()
+        logs = np.array([_likely(failures, middle, spread) for spread in _SPREADS]) + _BEFORE
+        weights = np.exp(logs - logs.max())
+        self._weights = weights / weights.sum()
+
+
+def _likely(failures: Row, middle: Row, spread: float) -> float:
+    if not spread:
+        return float((failures * np.log(middle) - middle - gammaln(failures + 1)).sum())
+    clumps = 1 / spread
+    ways = gammaln(failures + clumps) - gammaln(clumps) - gammaln(failures + 1)
+    odds = middle / (middle + clumps)
+    return float((ways + clumps * np.log1p(-odds) + failures * np.log(odds)).sum())
+
+
+def _calm(spread: float) -> float:
+    """Return the lower 2 % of a gamma distribution with mean 1 and this squared coefficient of variation."""
+    ninth = spread / 9
+    return max(1e-3, 1 - ninth - _CALM * sqrt(ninth)) ** 3

@@ -1,0 +1,205 @@
+"""One suspicion's evidence as a walk: how far it may stray by luck alone, look after look, over a whole rollout.
+
+Given what both sides of a look had together, the canary's part of it is drawn by chance if the sides are alike. The
+walk adds these chances up, look by look, and takes away at every look what would have been called a failure there:
+what is left is exactly the luck that is still possible. So the chance of a false alarm is spent once over all looks
+(Jennison and Turnbull, Group Sequential Methods, 2000, chapters 7 and 12: error spending, exact for counts).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil, inf, log, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+Row = NDArray[np.float64]
+
+# Points of the walk's lattice. While all that luck can do fits in, every count is a point and the chances are exact.
+_POINTS = 512
+# How many standard deviations of one look's share are written out on both sides.
+_REACH = 8.0
+# Luck below this is nobody's: far smaller than what any look may spend.
+_NOTHING = 1e-14
+
+
+@dataclass(frozen=True, slots=True)
+class Luck:
+    """One way in which sides that are alike may differ without anybody's fault.
+
+    `spread` is the squared coefficient of variation of a side's own rate from one look to the next, `tilt` a lasting
+    difference of the logarithm of the canary's rate.
+    """
+
+    spread: float = 0.0
+    tilt: float = 0.0
+
+
+EVEN = (Luck(),)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What may fall to the canary in one look: a row of chances for each kind of luck, `step` apart from `start` on."""
+
+    start: int
+    step: int
+    chances: tuple[Row, ...]
+
+
+def alike(
+    together: int, canary: int, stable: int, rates: Sequence[float] = (0.0,), lucks: Sequence[Luck] = EVEN
+) -> Share:
+    """Return the canary's share of what both had `together`, of `canary` and `stable` requests each.
+
+    Without a spread it is hypergeometric (Fisher's exact test); with one it is that of two negative binomials whose sum
+    is known, `rates` being stable's own level under each kind. A tilt makes it Fisher's noncentral hypergeometric one.
+    """
+    middle = together * canary / (canary + stable)
+    widest = max(_deviation(together, middle, luck) for luck in lucks)
+    counts, step = _points(middle, widest, max(0, together - stable), min(together, canary))
+    rest = together - counts
+    ways = -gammaln(counts + 1) - gammaln(rest + 1)
+    plain = ways - gammaln(canary - counts + 1) - gammaln(stable - rest + 1)
+    chances = []
+    for luck, rate in zip(lucks, rates, strict=True):
+        logs = plain
+        if luck.spread:
+            clumps = 1 / luck.spread
+            odds = log(canary * rate / (canary * rate + clumps)), log(stable * rate / (stable * rate + clumps))
+            logs = ways + gammaln(counts + clumps) + counts * odds[0] + gammaln(rest + clumps) + rest * odds[1]
+        chances.append(_normed(logs + counts * luck.tilt))
+    return Share(int(counts[0]), step, tuple(chances))
+
+
+def chance(trials: int, rate: float) -> Share:
+    """Return how many of so many trials succeed at a rate (between 0 and 1): the binomial distribution."""
+    middle = trials * rate
+    counts, step = _points(middle, sqrt(middle * (1 - rate)) + 1, 0, trials)
+    ways = -gammaln(counts + 1) - gammaln(trials - counts + 1)
+    return Share(int(counts[0]), step, (_normed(ways + counts * log(rate) + (trials - counts) * log(1 - rate)),))
+
+
+def _points(middle: float, deviation: float, low: int, high: int) -> tuple[Row, int]:
+    low, high = max(low, int(middle - _REACH * deviation)), min(high, ceil(middle + _REACH * deviation))
+    step = 1 + (high - low) // _POINTS
+    return np.arange(low, high + 1, step, dtype=float), step
+
+
+def _deviation(together: int, middle: float, luck: Luck) -> float:
+    return sqrt(middle * (1 - middle / together) * (1 + luck.spread * together)) + abs(luck.tilt) * middle + 1
+
+
+def _normed(logs: Row) -> Row:
+    weights: Row = np.exp(logs - logs.max())
+    weights /= weights.sum()
+    return weights
+
+
+class Walk:
+    """All that luck could have made of the canary's count so far: a row for each kind of luck.
+
+    A row holds the chance of having come to each point of the lattice without having crossed at an earlier look;
+    `spent` is, for each kind, the chance of having crossed.
+    """
+
+    def __init__(self, kinds: int = 1) -> None:
+        self.spent = np.zeros(kinds)
+        self._origin = 0
+        self._step = 1
+        self._mass = np.ones((kinds, 1))
+        self._beyond = self._mass
+
+    def go(self, share: Share) -> None:
+        """Take one look's part: luck alone gives the canary `share` of it."""
+        while self._step < share.step:
+            self._coarsen()
+        start, rows = _laid(share, self._step)
+        self._mass = np.array([np.convolve(mass, row) for mass, row in zip(self._mass, rows, strict=True)])
+        self._origin += start * self._step
+        self._trim()
+        self._beyond = np.cumsum(self._mass[:, ::-1], axis=1)[:, ::-1]
+
+    @property
+    def points(self) -> Row:
+        """Return the lattice, and the first point beyond it."""
+        return self._origin + self._step * np.arange(self._mass.shape[1] + 1.0)
+
+    def beyond(self, counts: Row) -> Row:
+        """Return the chance of having come to each of these counts or further now, not having crossed before."""
+        at = np.ceil((counts - self._origin) / self._step).astype(int)
+        at = np.clip(at, 0, self._mass.shape[1])
+        return np.pad(self._beyond, ((0, 0), (0, 1)))[:, at]
+
+    def stop(self, bound: float) -> None:
+        """Take away what is at `bound` or further: there the rollout would have ended."""
+        at = int(np.clip(np.ceil((bound - self._origin) / self._step), 0, self._mass.shape[1]))
+        if at < self._mass.shape[1]:
+            self.spent = self.spent + self._beyond[:, at]
+            self._mass = self._mass[:, :at] if at else np.zeros((len(self._mass), 1))
+            self._beyond = self._beyond[:, : max(1, at)] - self._beyond[:, at, None]
+
+    def copy(self) -> "Walk":
+        """Return another that goes on from here; nothing is shared that changes."""
+        other = Walk(len(self._mass))
+        other.spent, other._origin, other._step = self.spent, self._origin, self._step
+        other._mass, other._beyond = self._mass, self._beyond
+        return other
+
+    def _coarsen(self) -> None:
+        """Double the step; what lay between two new points is split, so that the middle stays where it is."""
+        even, odd = self._mass[:, 0::2], self._mass[:, 1::2] / 2
+        self._mass = np.zeros((len(even), self._mass.shape[1] // 2 + 1))
+        self._mass[:, : even.shape[1]] += even
+        self._mass[:, : odd.shape[1]] += odd
+        self._mass[:, 1 : 1 + odd.shape[1]] += odd
+        self._step *= 2
+
+    def _trim(self) -> None:
+        """Leave out what nobody is lucky enough for; the unluckiest are moved up, so nothing is made easier."""
+        kept = np.flatnonzero(self._mass.max(axis=0) > _NOTHING)
+        if not len(kept):
+            return
+        low, high = int(kept[0]), int(kept[-1]) + 1
+        self._mass[:, low] += self._mass[:, :low].sum(axis=1)
+        self._mass = self._mass[:, low:high]
+        self._origin += low * self._step
+        while self._mass.shape[1] > _POINTS:
+            self._coarsen()
+
+
+def _laid(share: Share, step: int) -> tuple[int, Sequence[Row]]:
+    """Return a share on a lattice of that step: its first point, and the rows from there on."""
+    if share.step == step == 1:
+        return share.start, share.chances
+    at = (share.start + share.step * np.arange(len(share.chances[0]))) / step
+    low = np.floor(at).astype(int)
+    start, part = int(low[0]), at - low
+    low -= start
+    size = int(low[-1]) + 2
+    return start, [_put(low, row * (1 - part), size) + _put(low + 1, row * part, size) for row in share.chances]
+
+
+def _put(at: NDArray[np.int64], numbers: Row, size: int) -> Row:
+    laid: Row = np.bincount(at, numbers, size).astype(float)
+    return laid
+
+
+def boundary(walks: Sequence[tuple[Walk, Row]], may_spend: float) -> tuple[float, Callable[[float], float]]:
+    """Return the lowest count that luck alone reaches so seldom that it is called a failure, and how seldom.
+
+    `walks` come with how likely each of their kinds of luck is. `may_spend` is the chance of a false alarm that all
+    looks up to this one may use. The second value tells a count's own chance, stage-wise (Tsiatis, Rosner and Mehta,
+    Biometrics 40, 1984): of having crossed before, or having come as far now.
+    """
+    spent = sum(float(weights @ walk.spent) for walk, weights in walks)
+    counts = np.unique(np.concatenate([walk.points for walk, _ in walks]))
+    beyond = np.sum([weights @ walk.beyond(counts) for walk, weights in walks], axis=0)
+    low = len(counts) - int(np.searchsorted(beyond[::-1], may_spend - spent, side="right"))
+    bound = float(counts[low]) if low < len(counts) else inf
+
+    def chance_of(count: float) -> float:
+        return spent + float(sum(weights @ walk.beyond(np.array([count]))[:, 0] for walk, weights in walks))
+
+    return bound, chance_of
