@@ -53,6 +53,7 @@ class Stood:
         self.kept: dict[str, list[tuple[float, float]]] = {}
         self.asked: list[tuple[str, float]] = []
         self.headers: list[httpx.Headers] = []
+        self.addresses: list[httpx.URL] = []
         self.broken: Callable[[httpx.Request], httpx.Response] | None = None
         self.slept = 0.0
         self.pass_by(600.0)
@@ -81,6 +82,7 @@ class Stood:
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         self.headers.append(request.headers)
+        self.addresses.append(request.url)
         if self.broken is not None:
             return self.broken(request)
         form = parse_qs(request.content.decode())

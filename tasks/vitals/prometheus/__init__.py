@@ -1,5 +1,6 @@
 """Vitals from a Prometheus that scrapes the service, or what stands before it: counters, side by side."""
 
+import re
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
@@ -17,16 +18,17 @@ from tasks.vitals.prometheus.selector import Selector
 if TYPE_CHECKING:
     from tasks.vitals.prometheus.source import Prometheus
 
+_ADDRESS = re.compile(r"https?://([\w.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(/[\w./-]*)?", re.ASCII)
 # A scrape may come a little late, and one may be missed.
 _STALE_SCRAPES = 2.5
 
 
 def _url(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(f"{text!r} is not Prometheus' address; write http://prometheus:9090")
     if parts.username or parts.password:
         raise ValueError("an address with a password in it; refer to a token instead: token: {env: NAME}")
+    if not _ADDRESS.fullmatch(text) or parts.port == 0:
+        raise ValueError(f"{text!r} is not Prometheus' address; write http://prometheus:9090")
     return text.rstrip("/")
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 
+from surefoot.errors import ConfigError
 from tasks.vitals.prometheus.series import Series, Unseen, read_matrix
 
 # 200,000 samples: hundreds of series over a quarter of an hour.
@@ -19,6 +20,9 @@ class Client:
         self, url: str, token: str, within_s: float, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         headers = {"Accept": "application/json", "User-Agent": "surefoot"}
+        if not (token.isascii() and token.isprintable()):
+            # Not left to the client, whose error would show it.
+            raise ConfigError("the token of vitals has a sign in it that no header can carry, such as a line's end")
         if token:
             headers["Authorization"] = f"Bearer {token}"
         self._url = f"{url}/api/v1/query"
@@ -48,7 +52,7 @@ class Client:
         try:
             async with self._http.stream("POST", self._url, data=form) as response:
                 body = await _body(response)
-        except httpx.HTTPError as problem:
+        except (httpx.HTTPError, httpx.InvalidURL) as problem:
             raise Unseen(_in_words(problem)) from None
         return _data(response, body)
 
@@ -65,7 +69,7 @@ async def _body(response: httpx.Response) -> bytes:
 def _data(response: httpx.Response, body: bytes) -> Any:
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict) or answer.get("status") not in ("success", "error"):
         raise Unseen(f"prometheus answered {response.status_code}, which is not what its API says")
@@ -80,7 +84,7 @@ def _data(response: httpx.Response, body: bytes) -> Any:
     return answer.get("data")
 
 
-def _in_words(problem: httpx.HTTPError) -> str:
+def _in_words(problem: httpx.HTTPError | httpx.InvalidURL) -> str:
     if isinstance(problem, httpx.TimeoutException):
         return "prometheus did not answer in time"
     if isinstance(problem, httpx.ConnectError):

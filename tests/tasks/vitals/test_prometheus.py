@@ -1,12 +1,17 @@
 """What Prometheus scraped of stable and canary, side by side: whole numbers, or nothing."""
 
 import asyncio
+import json
 from urllib.parse import parse_qs
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from prometheus_stood import CANARY, STABLE, Stood, data, numbers, of
+from pydantic import ValidationError
 
+from surefoot.errors import ConfigError
 from surefoot.release import Revision
 
 # One scrape and a second: how late a request is seen.
@@ -19,11 +24,11 @@ def steady(at):
     return {**of("shop-1", int(at * 10)), **of("shop-2", int(at * 2), errors=int(since / 5))}
 
 
-def looked(stood, *seconds, source=None, between=lambda: None, **settings):
+def looked(stood, *seconds, between=lambda: None, **more):
     """Return one look after another, each of so many seconds."""
 
     async def story():
-        asked = stood.source(**settings)
+        asked = stood.source(**more)
         try:
             looks = []
             for each in seconds:
@@ -271,6 +276,7 @@ ONE = {"__name__": "requests_total", "code": "200"}
         (lambda _: httpx.Response(302, headers={"location": "http://x"}), "answered 302, which is not what its API"),
         (lambda _: httpx.Response(401, text="no"), "answered 401, which is not what its API says"),
         (lambda _: httpx.Response(200, text="[1, 2"), "answered 200, which is not what its API says"),
+        (lambda _: httpx.Response(200, text="[" * 100_000), "answered 200, which is not what its API says"),
         (lambda _: httpx.Response(200, json=[1]), "answered 200, which is not what its API says"),
         (lambda _: httpx.Response(200, json=ERROR), "prometheus answered 200: bad_data: 1:4: parse error"),
         (lambda _: httpx.Response(200, content=b"x" * 17_000_000), "answered more than 16,777,216 bytes"),
@@ -490,6 +496,48 @@ def test_a_token_is_sent_and_never_said():
     assert "geheim" not in repr([look, *looked(stood, 60, token="geheim", url="https://prometheus.test")])
 
 
+@pytest.mark.parametrize("token", ["geheim\n", "gehéim"])
+def test_a_token_that_no_header_can_carry_is_refused_without_being_shown(token):
+    with pytest.raises(ConfigError, match="a sign in it that no header can carry") as raised:
+        looked(Stood(steady), 60, token=token)
+
+    assert "geh" not in str(raised.value)
+    assert raised.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://p.test",
+        "https://p.test/thanos/",
+        "http://127.0.0.1:9090",
+        "http://[::1]:9090/",
+        "http://prometheus_1:9090",
+    ],
+)
+def test_an_address_may_have_a_port_and_a_path(url):
+    stood = Stood(steady)
+    looked(stood, 60, url=url)
+
+    assert {str(address) for address in stood.addresses} == {f"{url.rstrip('/')}/api/v1/query"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "p.test", "ftp://p.test", "http://", "http://a b", "http://p.test?x=1", "http://p.test#x", "http://p:99999",
+        "http://p:0", "http://p\u2024test", "http://[::1", "http://ana:geheim@p.test", "http://geheim@p.test",
+    ],
+)  # fmt: skip
+def test_any_other_address_is_refused_and_a_password_in_it_is_not_said(url):
+    with pytest.raises(ValidationError) as raised:
+        Stood(steady).source(url=url)
+
+    [problem] = raised.value.errors()
+    assert problem["loc"] == ("url",)
+    assert "geheim" not in problem["msg"]
+
+
 def test_a_prometheus_that_never_ends_its_answer_is_given_up():
     stood = Stood(steady)
 
@@ -499,3 +547,37 @@ def test_a_prometheus_that_never_ends_its_answer_is_given_up():
     [look] = looked(stood, 60, transport=httpx.MockTransport(never))
 
     assert look.canary.blind == "prometheus did not answer within 0.5 s"
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+A_SERIES = st.fixed_dictionaries(
+    {"metric": ANYTHING | st.dictionaries(st.sampled_from(["__name__", "le", "code", "job"]), ANYTHING)},
+    optional={"values": ANYTHING | st.lists(st.tuples(ANYTHING, ANYTHING), max_size=3), "histograms": ANYTHING},
+)
+A_RESULT = st.fixed_dictionaries({"resultType": st.just("matrix") | ANYTHING, "result": st.lists(A_SERIES) | ANYTHING})
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=200)
+@given(ANYTHING | A_RESULT, st.booleans())
+def test_whatever_it_answers_nothing_is_raised_and_nothing_is_made_up(result, of_time):
+    stood = Stood(steady)
+    answer = {"status": "success", "data": result}
+
+    def respond(request):
+        if of_time is ("time()" in parse_qs(request.content.decode())["query"]):
+            return httpx.Response(200, content=json.dumps(answer).encode())
+        stood.broken = None
+        try:
+            return stood.answer(request)
+        finally:
+            stood.broken = respond
+
+    stood.broken = respond
+    [look] = looked(stood, 31)
+
+    assert look.stable.blind
+    assert look.canary.blind
