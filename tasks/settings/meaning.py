@@ -68,7 +68,12 @@ def plan(file: model.Rollout, limits: model.Limits) -> Plan:
         parse_duration(file.patience),
         WhenUnclear(file.when_unclear),
         Harm(parse_percent(harm.error_rate), parse_percent(harm.latency), parse_percent(harm.false_alarm)),
-        Limits(_rate(limits.error_rate), _milliseconds(limits.p50), _milliseconds(limits.p95)),
+        Limits(
+            _rate(limits.error_rate),
+            _milliseconds(limits.p50),
+            _milliseconds(limits.p95),
+            _milliseconds(limits.p99),
+        ),
     )
 
 

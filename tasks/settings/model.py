@@ -128,6 +128,7 @@ class Limits(Section):
     error_rate: Share | None = Field(default=None, description="The most requests that may fail.", examples=["1%"])
     p50: SomeTime | None = Field(default=None, description="Half of the answers come within.", examples=["200ms"])
     p95: SomeTime | None = Field(default=None, description="19 of 20 answers come within.", examples=["800ms"])
+    p99: SomeTime | None = Field(default=None, description="99 of 100 answers come within.", examples=["2s"])
 
 
 class Approval(Section):

@@ -66,6 +66,13 @@ def test_what_is_left_out_is_what_the_core_does_by_itself(tmp_path: Path, good: 
     assert production.on_crash is OnCrash.RESTORE
 
 
+def test_a_limit_is_read_for_each_quantile_by_itself(tmp_path: Path, good: str) -> None:
+    limits = "    limits: {p50: 100ms, p95: 800ms, p99: 2s}\n    notices:\n"
+    (tmp_path / "shop.yaml").write_text(good.replace("    notices:\n", limits))
+    plan = load_service(tmp_path / "shop.yaml").environments["production"].plan
+    assert plan.limits == Limits(p50_ms=100.0, p95_ms=800.0, p99_ms=2000.0)
+
+
 def test_a_place_holds_all_settings_of_its_target_as_text_that_the_target_reads_back() -> None:
     place = load_service(SHOP).environments["production"].place
     model = settings_model(place.kind)
