@@ -129,12 +129,7 @@ class Prometheus:
         queries = [Selector.parse(text).of(revision) for revision in (stable, canary) for text in named]
         if twice := next((query for query in queries[: len(named)] if query in queries[len(named) :]), ""):
             raise Contradiction(f"stable and canary are both {twice}")
-        asked = await asyncio.gather(
-            *(self._client.samples(query, at, back_s) for query in queries), return_exceptions=True
-        )
-        if problem := next((each for each in asked if isinstance(each, BaseException)), None):
-            raise problem
-        found = [each for each in asked if not isinstance(each, BaseException)]
+        found = await self._samples(queries, at, back_s)
         labels = Selector.parse(self._settings.requests).labels
         both = (
             _counted(stable.name, labels, *found[: len(named)]),
@@ -142,6 +137,16 @@ class Prometheus:
         )
         _check_apart(*both)
         return both
+
+    async def _samples(self, queries: Sequence[str], at: float, back_s: float) -> list[tuple[Series, ...]]:
+        """Return what was scraped of each; the first problem that any of them has is raised when all have ended."""
+        asks = (self._client.samples(query, at, back_s) for query in queries)
+        found: list[tuple[Series, ...]] = []
+        for each in await asyncio.gather(*asks, return_exceptions=True):
+            if isinstance(each, BaseException):
+                raise each
+            found.append(each)
+        return found
 
     async def _ahead(self) -> float:
         """Return by how much Prometheus' clock is ahead of ours, seconds."""
@@ -156,8 +161,9 @@ def _counted(name: str, asked: frozenset[str], *found: Sequence[Series]) -> Coun
 
 
 def _check_apart(stable: Counters, canary: Counters) -> None:
-    for ours, theirs in ((stable.requests, canary.requests), (stable.latency, canary.latency)):
-        if {each.key for each in ours} & {each.key for each in theirs}:
+    pairs = ((stable.requests, canary.requests), (stable.latency, canary.latency), (stable.errors, canary.errors))
+    for ours, theirs in pairs:
+        if {each.key for each in ours or ()} & {each.key for each in theirs or ()}:
             raise Contradiction("one counter is both stable's and canary's")
     if stable.errors is not None and not stable.errors and not canary.errors:
         raise Unseen("nothing was scraped of the errors; a counter has to be there before the first, at 0")

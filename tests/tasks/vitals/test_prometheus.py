@@ -470,6 +470,24 @@ def test_a_counter_of_failures_that_nobody_exports_is_not_zero_failures():
     assert look.canary.blind == "nothing was scraped of the errors; a counter has to be there before the first, at 0"
 
 
+def test_after_a_quarter_of_an_hour_in_which_nothing_could_be_seen_it_begins_anew():
+    stood = Stood(steady)
+    stood.broken = _refused
+
+    def mend():
+        stood.broken = None
+
+    looks = looked(stood, 950, 10, 60, between=mend)
+
+    assert [look.canary.blind for look in looks] == [
+        "prometheus cannot be reached",
+        "nothing could be seen for 15 min; the next look begins anew",
+        "",
+    ]
+    assert looks[2].stable.seconds == pytest.approx(60)
+    assert numbers(looks[2])[0][0] == 600
+
+
 def test_two_revisions_that_one_selector_cannot_tell_apart_are_not_compared():
     async def story():
         source = Stood(steady).source(requests='requests_total{group="$group"}')
