@@ -51,10 +51,10 @@ class Judge:
         self._seconds += look.canary.seconds
         self._examples = added(self._examples, look.canary.examples)
         self._levels.add(look)
-        for suspicion in self._suspicions:
-            suspicion.add(look)
         part, way = self._terms.may_spend(self.looks) / self._parts, self.looks / self._terms.planned_looks
-        crossed = [each for each in self._suspicions if each.crosses(part * each.weight, way)]
+        for suspicion in self._suspicions:
+            suspicion.add(look, way)
+        crossed = [each for each in self._suspicions if each.crosses(part * each.weight)]
         self.failed = crossed[0] if crossed else None
         return self.failed is not None
 

@@ -36,14 +36,14 @@ class Suspicion(Protocol):
     weight: float
     required: bool
 
-    def add(self, look: Look) -> None:
-        """Take in one look that both sides were seen in."""
+    def add(self, look: Look, way: float) -> None:
+        """Take in one look that both sides were seen in; `way` is how much of the plan's looks there were by now."""
         ...
 
-    def crosses(self, may_spend: float, way: float) -> bool:
+    def crosses(self, may_spend: float) -> bool:
         """Say whether it is certain and large enough; to be asked once a look.
 
-        `may_spend` is the chance of a false alarm that all looks so far may use, `way` how much of the plan they are.
+        `may_spend` is the chance of a false alarm that all looks so far may use.
         """
         ...
 

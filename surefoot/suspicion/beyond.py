@@ -29,14 +29,14 @@ class Beyond:
         self._bad, self._total = 0, 0
         self._luck: float | None = None
 
-    def add(self, look: Look) -> None:
+    def add(self, look: Look, way: float) -> None:  # noqa: ARG002
         """Take in one look of the canary."""
         bad, total = self._tried(look)
         if total and 0 < self._rate < 1:
             self._walk.go(chance(total, self._rate))
         self._bad, self._total = self._bad + bad, self._total + total
 
-    def crosses(self, may_spend: float, way: float) -> bool:  # noqa: ARG002
+    def crosses(self, may_spend: float) -> bool:
         """Say whether it is certain that more are beyond than the limit allows."""
         at, chance_of = boundary([(self._walk, _CERTAIN)], may_spend)
         self._walk.stop(at)

@@ -21,7 +21,9 @@ _BEFORE = np.log(np.array((0.94, 0.04, 0.02)))
 _FEW = 4.0
 _LEARNING = 4.0
 _CALM = 1.2
-_DOUBT = 0.05
+_DOUBT = 0.01
+_EARLY = 0.1
+_CALM_EARLY = 0.8
 _HALF_WAY = 0.4
 # A release that is well fails less than this, if nothing else is known.
 _HIGHEST = 0.05
@@ -51,11 +53,11 @@ class Clumps:
         Before many minutes were seen bursts are believed instead, the more so the more of the plan's `way` is gone.
         """
         few = min(1.0, (_FEW / max(1, len(self._minutes))) ** _LEARNING)
-        doubt = few * min(1.0, max(_DOUBT, (way / _HALF_WAY) ** 1.5))
+        doubt = few * min(1.0, max(_DOUBT, (way / _HALF_WAY) ** 2.5))
         believed: Row = (1 - doubt) * self._weights + doubt * _DOUBTED
         return believed
 
-    def rates(self, requests: int, failures: int) -> list[float]:
+    def rates(self, requests: int, failures: int, way: float) -> list[float]:
         """Return stable's level in an open minute under each of the clumped `LUCKS`, as high as it may well be.
 
         Few minutes of bursts may all have been calm ones (the lower 2 % of their mean, by Wilson and Hilferty's
@@ -64,8 +66,9 @@ class Clumps:
         total, bad = self._requests + requests, self._failures + failures
         usual, minutes = (bad + 0.5) / (total + 1), len(self._minutes) + 1
         own = failures / requests if requests else 0.0
-        unsure = [_calm(luck.spread / minutes + 1 / (bad + 0.5)) for luck in LUCKS]
-        return [max(usual, own, min(_HIGHEST, usual / calm)) for calm in unsure]
+        unsure = max(_CALM_EARLY, _CALM * min(1.0, way / _EARLY))
+        calm = [_calm(luck.spread / minutes + 1 / (bad + 0.5), unsure) for luck in LUCKS]
+        return [max(usual, own, min(_HIGHEST, usual / each)) for each in calm]
 
     def _weigh(self) -> None:
         """Weigh the spreads by Bayes' rule: a minute's failures are Poisson, or negative binomial with a spread."""
@@ -87,7 +90,7 @@ def _likely(failures: Row, middle: Row, spread: float) -> float:
     return float((ways + clumps * np.log1p(-odds) + failures * np.log(odds)).sum())
 
 
-def _calm(spread: float) -> float:
+def _calm(spread: float, deviations: float) -> float:
     """Return the lower 2 % of a gamma distribution with mean 1 and this squared coefficient of variation."""
     ninth = spread / 9
-    return max(1e-3, 1 - ninth - _CALM * sqrt(ninth)) ** 3
+    return max(1e-3, 1 - ninth - deviations * sqrt(ninth)) ** 3

@@ -57,14 +57,16 @@ class Failures:
         self._even, self._clumped, self._ahead = Walk(), Walk(len(LUCKS)), Walk(len(LUCKS))
         self._minute = Minute()
         self._at: float = inf
+        self._way = 0.0
         self._bad, self._total = 0, 0
         self._stable_bad, self._stable_total = 0, 0
         # Stable's failures and requests as they would be, had it had the canary's part of each look's traffic.
         self._like_bad, self._like_spread = 0.0, 0.0
         self._luck: float | None = None
 
-    def add(self, look: Look) -> None:
+    def add(self, look: Look, way: float) -> None:
         """Take in one look: the canary's part of what both had together in it."""
+        self._way = way
         bad, other = self._counted(look.canary), self._counted(look.stable)
         total, other_total = look.canary.requests, look.stable.requests
         if not total or not other_total:
@@ -80,12 +82,12 @@ class Failures:
             self._even.go(alike(bad + other, total, other_total))
         if self._minute.together:
             self._ahead = self._clumped.copy()
-            rates = self._clumps.rates(self._minute.stable, self._minute.stable_bad)
+            rates = self._clumps.rates(self._minute.stable, self._minute.stable_bad, way)
             self._ahead.go(alike(self._minute.together, self._minute.canary, self._minute.stable, rates, LUCKS))
 
-    def crosses(self, may_spend: float, way: float) -> bool:
+    def crosses(self, may_spend: float) -> bool:
         """Say whether there are more than luck can make, and enough more to matter."""
-        weights = self._clumps.weights(way)
+        weights = self._clumps.weights(self._way)
         walks = [(self._even, weights[:1]), (self._ahead, weights[1:])]
         self._at, chance_of = boundary(walks, may_spend)
         self._even.stop(self._at)

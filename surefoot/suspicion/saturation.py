@@ -33,7 +33,7 @@ class Saturation:
         self._canary, self._stable, self._due = 0, 0, 0.0
         self._luck: float | None = None
 
-    def add(self, look: Look) -> None:
+    def add(self, look: Look, way: float) -> None:  # noqa: ARG002
         """Take in one look; no answer at all is silence, and silence blames nobody."""
         canary, stable = look.canary.requests, look.stable.requests
         if not 0 < look.share < 1 or not canary or not stable:
@@ -44,7 +44,7 @@ class Saturation:
         self._canary, self._stable = self._canary + canary, self._stable + stable
         self._due += look.share * (canary + stable)
 
-    def crosses(self, may_spend: float, way: float) -> bool:  # noqa: ARG002
+    def crosses(self, may_spend: float) -> bool:
         """Say whether the canary lacks more answers than luck can take away, and enough to matter."""
         at, chance_of = boundary([(self._walk, _WEIGHTS)], may_spend)
         self._walk.stop(at)

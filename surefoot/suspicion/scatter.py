@@ -38,7 +38,7 @@ class Scatter:
         self._far = 0
         self._luck: float | None = None
 
-    def add(self, look: Look) -> None:  # noqa: ARG002 (the levels have taken it in already)
+    def add(self, look: Look, way: float) -> None:  # noqa: ARG002 (the levels have taken the look in already)
         """Take in the levels' latest look; looks with few answers are put together."""
         window = self._levels.window
         if window is None:
@@ -56,7 +56,7 @@ class Scatter:
             self._far += round(far[0])
         self._open = None
 
-    def crosses(self, may_spend: float, way: float) -> bool:  # noqa: ARG002
+    def crosses(self, may_spend: float) -> bool:
         """Say whether more are far out than luck can make, and the reach is enough wider to matter."""
         at, chance_of = boundary([(self._walk, np.ones(1))], may_spend)
         self._walk.stop(at)

@@ -57,7 +57,7 @@ class Slowness:
         self._at: float = inf
         self._luck: float | None = None
 
-    def add(self, look: Look) -> None:  # noqa: ARG002 (the levels have taken it in already)
+    def add(self, look: Look, way: float) -> None:  # noqa: ARG002 (the levels have taken the look in already)
         """Take in the levels' latest look; looks with few answers are put together to a stretch."""
         window = self._levels.window
         if window is None:
@@ -123,7 +123,7 @@ class Slowness:
         self._own.append((stable, unsure))
         self._apart.append((canary - stable, unsure + also))
 
-    def crosses(self, may_spend: float, way: float) -> bool:  # noqa: ARG002
+    def crosses(self, may_spend: float) -> bool:
         """Say whether more are slow than luck can make, and enough slower to matter."""
         self._at, chance_of = boundary([(self._walk, _WEIGHTS)], may_spend)
         self._walk.stop(self._at)
