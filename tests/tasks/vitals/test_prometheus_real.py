@@ -9,12 +9,16 @@ from pathlib import Path
 import aiohttp
 import grpc.aio
 import pytest
+from aiohttp import web
 from google.cloud import run_v2
 from google.cloud.run_v2.services.revisions.transports import RevisionsGrpcAsyncIOTransport
 from google.cloud.run_v2.services.services.transports import ServicesGrpcAsyncIOTransport
+from prometheus_client import generate_latest
 from prometheus_real import EVERY, RealPrometheus, running
 from rehearsed import NAME, Laptop, catalogue, share, template
+from rehearsed_aws import lab
 
+from rehearsal.aws.metrics import dimensions, labels_of
 from rehearsal.cloud import Rehearsal
 from rehearsal.cloud_run import Pace
 from rehearsal.splitter import Fault, Place
@@ -165,6 +169,49 @@ def test_what_is_slower_is_seen_as_slower_as_finely_as_the_buckets_are(require, 
             assert look.stable.latency_ms.quantile(0.5) < 50
 
     asyncio.run(story(require("prometheus")))
+
+
+def test_behind_a_load_balancer_a_revision_is_known_by_its_target_group(require, serving, tmp_path):
+    async def story(binary):
+        async with lab() as at:
+            tally = at.balancer.tally
+            tally.more = labels_of(at.balancer)
+
+            async def metrics(_):
+                return web.Response(body=generate_latest(tally.registry))
+
+            for group, revision in ((at.blue, "shop:1"), (at.green, "shop:2")):
+                await at.healthy(group, await at.serve(revision, group))
+            await at.balancer.set_weights(at.rule, {at.blue: 75, at.green: 25})
+            async with serving({"/metrics": metrics}) as url:
+                with running(binary, tmp_path, url) as real:
+                    return await counted(at, real)
+
+    async def counted(at, real):
+        await at.seen(4)
+        await real.scraped()
+        users = 'address="public",target_group="$target_group",load_balancer="$load_balancer"'
+        settings = Settings(
+            url=real.url,
+            requests=f"rehearsal_requests_total{{{users}}}",
+            latency=f"rehearsal_request_seconds_bucket{{{users}}}",
+            scrape_interval=EVERY,
+            delay="1ms",
+            stale_after="10s",
+        )
+        source = Prometheus.connect(settings, sleep=lambda _: real.scraped())
+        try:
+            await real.scraped()
+            await at.seen(80)
+            sides = [
+                Revision(name, "", ready=True, labels=dict(zip(("load_balancer", "target_group"), key, strict=True)))
+                for name, key in (("old", dimensions(at.rule, at.blue)), ("new", dimensions(at.rule, at.green)))
+            ]
+            return await source.look(*sides, 1)
+        finally:
+            await source.close()
+
+    assert told(asyncio.run(story(require("prometheus")))) == [(60, 0), (20, 0)]
 
 
 def test_a_mistake_in_a_query_is_prometheus_own_words(require, tmp_path):
