@@ -1,11 +1,13 @@
 """What a rollout has shown of its release, read back from the ledger: so whoever closes it can say so."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection
 
-from surefoot.vitals import Histogram, Vitals
+from surefoot.rollout import Limits
+from surefoot.terms import Terms
+from surefoot.vitals import Histogram, Look, Vitals
 from tasks.store import ledger
 
 
@@ -21,13 +23,31 @@ def evidence_of(connection: Connection, rollout: str) -> dict[str, Any]:
 def verdict_of(look: Mapping[str, Any]) -> dict[str, Any]:
     """Return one look's verdict with the numbers of both sides; `look` is as the ledger has it."""
     sides = {side: _numbers(_vitals(look["seen"][side])) for side in ("stable", "canary")}
-    return {"at": look["what"], "outcome": look["outcome"], "reason": look["reason"], **sides}
+    bounds = dict(look.get("bounds", ()))
+    return {"at": look["what"], "outcome": look["outcome"], "reason": look["reason"], "bounds": bounds, **sides}
+
+
+def terms_of(entries: Iterable[ledger.Entry]) -> Terms | None:
+    """Return the terms a rollout was judged on, None where it was never looked at."""
+    fields = next((entry.fields["terms"] for entry in entries if entry.kind == "terms"), None)
+    if fields is None:
+        return None
+    listed = {name: tuple(fields[name]) for name in ("rare", "classes")}
+    return Terms(**{**fields, **listed, "limits": Limits(**fields["limits"])})
+
+
+def looks_of(entries: Iterable[ledger.Entry]) -> list[Look]:
+    """Return all that was seen in a rollout, in order: what the judge had, and would have again."""
+    seen = [entry.fields["seen"] for entry in entries if entry.kind == "look"]
+    return [Look(_vitals(each["stable"]), _vitals(each["canary"]), each.get("share", 0.0)) for each in seen]
 
 
 def _vitals(document: Mapping[str, Any]) -> Vitals:
     latency = Histogram(tuple((value, number) for value, number in document["latency_ms"]["counts"]))
-    examples = tuple((what, number) for what, number in document["examples"])
-    return Vitals(**{**document, "latency_ms": latency, "examples": examples})
+    counts = {
+        name: tuple((what, number) for what, number in document.get(name, ())) for name in ("examples", "classes")
+    }
+    return Vitals(**{**document, **counts, "latency_ms": latency})
 
 
 def _numbers(vitals: Vitals) -> dict[str, float]:
