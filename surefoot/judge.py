@@ -39,33 +39,39 @@ class Judge:
         self.failed: Suspicion | None = None
         self._requests, self._seconds = 0, 0.0
         self._examples: Counts = ()
-        self._latest: Look | None = None
+        self._latest: tuple[Look, ...] = ()
 
-    def see(self, look: Look) -> bool:
-        """Take in what was seen since the last look; returns whether the canary has failed by now."""
+    def see(self, *looks: Look) -> bool:
+        """Take in what was seen since the last look, by one source or several; returns whether the canary has failed.
+
+        Where nobody could see, that says nothing, neither good nor bad.
+        """
         self.looks += 1
-        self._latest = look
-        if look.stable.blind or look.canary.blind:
-            return False  # nobody could see: that says nothing, neither good nor bad
-        self._requests += look.canary.requests
-        self._seconds += look.canary.seconds
-        self._examples = added(self._examples, look.canary.examples)
-        self._levels.add(look)
+        self._latest = looks
         part, way = self._terms.may_spend(self.looks) / self._parts, self.looks / self._terms.planned_looks
-        for suspicion in self._suspicions:
-            suspicion.add(look, way)
+        for look in looks:
+            if not look.stable.blind and not look.canary.blind:
+                self._take(look, way)
         crossed = [each for each in self._suspicions if each.crosses(part * each.weight)]
         self.failed = crossed[0] if crossed else None
         return self.failed is not None
 
+    def _take(self, look: Look, way: float) -> None:
+        self._requests += look.canary.requests
+        self._seconds += look.canary.seconds
+        self._examples = added(self._examples, look.canary.examples)
+        self._levels.add(look)
+        for suspicion in self._suspicions:
+            suspicion.add(look, way)
+
     @property
     def verdict(self) -> Verdict:
         """Return what can be said after the latest look."""
-        if self._latest is None:
+        if not self._latest:
             return Verdict(Outcome.INCONCLUSIVE, "nothing was looked at yet")
         if self.failed is not None:
             return self._failure(self.failed)
-        if problem := _silence(self._latest):
+        if problem := next(filter(None, map(_silence, self._latest)), ""):
             return Verdict(Outcome.INCONCLUSIVE, problem)
         findings = {each.name: each.find() for each in self._suspicions}
         unclear = [
@@ -136,7 +142,8 @@ def _silence(look: Look) -> str:
     for side, vitals in (("stable", look.stable), ("canary", look.canary)):
         if vitals.blind:
             return f"could not look: {vitals.blind}"
-        if not vitals.requests:
+        # With all users on the canary nobody is left to ask stable: what it keeps is judged, by its limits.
+        if not vitals.requests and not (side == "stable" and look.share == 1):
             return f"could not look: {side} got no request"
     if look.stable.error_rate > _STABLE_ILL and look.canary.error_rate > _STABLE_ILL:
         return f"cannot compare: stable itself fails {percent(look.stable.error_rate)} of its requests"

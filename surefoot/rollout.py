@@ -85,8 +85,13 @@ class Plan:
     @property
     def planned_looks(self) -> int:
         """Return how many looks the plan has when nothing is held, at 0 % and in every step; at least 1."""
-        watched = [self.compare_s, *(step.watch_s for step in self.steps), self.bake_s]
-        return max(1, sum(-(-round(seconds * 1000) // round(self.look_s * 1000)) for seconds in watched))
+        return self.looks_of(self.look_s)
+
+    def looks_of(self, users_s: float) -> int:
+        """Return the same where users' requests can be looked at every so many seconds only; at 0 % ours are."""
+        watched = [(self.compare_s, self.look_s)]
+        watched += [(seconds, max(self.look_s, users_s)) for seconds in (*(s.watch_s for s in self.steps), self.bake_s)]
+        return max(1, sum(-(-round(seconds * 1000) // round(each * 1000)) for seconds, each in watched))
 
     @property
     def shortest_s(self) -> float:

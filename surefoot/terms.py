@@ -10,6 +10,8 @@ _KEPT = 0.08
 # The rest is spent as the square of the way (Kim and DeMets, Biometrika 74, 1987): little at first, when few requests
 # make for large differences, and enough to put a plainly broken release back at its first looks.
 _POWER = 1.75
+# A shift that our own prober's scheduling can make is never harm.
+_FLOOR_MS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,14 @@ class Terms:
     floor_ms: float = 0.0
 
     @classmethod
-    def of(cls, plan: Plan, *, split: bool = False, floor_ms: float = 0.0) -> "Terms":
-        """Return the terms of a plan; `split` and `floor_ms` depend on where the vitals come from."""
+    def of(cls, plan: Plan, *, split: bool = False, shortest_s: float = 0.0) -> "Terms":
+        """Return the terms of a plan whose vitals come from users' requests (`split`) or from our own.
+
+        `shortest_s` is the shortest window that their source sees.
+        """
         harm = plan.harm
         return cls(
-            plan.planned_looks,
+            plan.looks_of(shortest_s),
             harm.false_alarm,
             harm.error_rate,
             dict.fromkeys(("p50", "p95", "p99"), harm.latency),
@@ -47,7 +52,7 @@ class Terms:
             scatter=True,
             split=split,
             limits=plan.limits,
-            floor_ms=floor_ms,
+            floor_ms=_FLOOR_MS,
         )
 
     def may_spend(self, look: int) -> float:

@@ -36,10 +36,15 @@ def terms_of(entries: Iterable[ledger.Entry]) -> Terms | None:
     return Terms(**{**fields, **listed, "limits": Limits(**fields["limits"])})
 
 
-def looks_of(entries: Iterable[ledger.Entry]) -> list[Look]:
-    """Return all that was seen in a rollout, in order: what the judge had, and would have again."""
-    seen = [entry.fields["seen"] for entry in entries if entry.kind == "look"]
-    return [Look(_vitals(each["stable"]), _vitals(each["canary"]), each.get("share", 0.0)) for each in seen]
+def looks_of(entries: Iterable[ledger.Entry]) -> list[tuple[Look, ...]]:
+    """Return all that was seen in a rollout, in order: what the judge had, each look as `see` takes it."""
+    seen = [(entry.fields["seen"], *entry.fields.get("also", ())) for entry in entries if entry.kind == "look"]
+    return [tuple(map(look_of, each)) for each in seen]
+
+
+def look_of(document: Mapping[str, Any]) -> Look:
+    """Return a look that was kept."""
+    return Look(_vitals(document["stable"]), _vitals(document["canary"]), document.get("share", 0.0))
 
 
 def _vitals(document: Mapping[str, Any]) -> Vitals:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
@@ -22,23 +22,23 @@ from tasks.store import lease, ledger, releases, rollouts
 from tasks.store.lease import Lease
 from tasks.store.releases import Asked
 from tasks.store.rollouts import Attempt
-from tasks.vitals import Source
-from tasks.vitals.probes import Probes
+
+if TYPE_CHECKING:
+    from surefoot.judge import Judge
 
 # The mark's promise to write again reaches beyond the longest hold by this much.
 _MARGIN_S = 120.0
 
 
 class Rollout:
-    """A release on its way in one environment: what was before, what was last seen, and the judge's source."""
+    """A release on its way in one environment: what was before, what was last seen, and its judge once one looks."""
 
     def __init__(self, site: Site, attempt: Attempt, seen: Live, previous: str = "") -> None:
         self.site = site
         self.attempt = attempt
         self.seen = seen
         self.previous = previous or attempt.before.main
-        self.source: Source = Probes(site.environment.checks, site.environment.plan.probes_per_s)
-        self.looks = 0
+        self.judge: Judge | None = None
         self.verdicts: list[dict[str, Any]] = []
         self.smoked: dict[str, str] = {}
         self.wrote = False

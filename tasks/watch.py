@@ -2,22 +2,30 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, replace
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from surefoot import notice
 from surefoot.errors import Interfered, RolledBack, TargetError, Unhealthy
-from surefoot.judge import judge
+from surefoot.judge import Judge
 from surefoot.rollout import Advance, Hold, Move, next_move
+from surefoot.service import Environment, VitalsRule
+from surefoot.terms import Terms
 from surefoot.verdict import Outcome, Verdict
-from surefoot.vitals import Look, Vitals
+from surefoot.vitals import Look
+from tasks import vitals
 from tasks.clock import now
-from tasks.evidence import verdict_of
+from tasks.evidence import looks_of, terms_of, verdict_of
 from tasks.rollout import Rollout
+from tasks.settings.secrets import resolve_secret
+from tasks.store import ledger
+from tasks.vitals import Source
 
-# People may take a day: what is judged then are the latest looks, not the hours before.
-_REMEMBERED = 60
+_OURS = VitalsRule()
 
 
 async def watch(rollout: Rollout, percent: int, watch_s: float) -> Move:
@@ -25,49 +33,92 @@ async def watch(rollout: Rollout, percent: int, watch_s: float) -> Move:
     if not watch_s:
         return Advance("the plan does not look here")
     plan = rollout.site.environment.plan
-    looks: list[Look] = []
     verdicts: list[Verdict] = []
     began = time.monotonic()
     held = False
-    while True:
-        verdicts.append(await look(rollout, looks, f"{percent} %, look {len(looks) + 1}"))
-        move = next_move(plan, watch_s, verdicts, time.monotonic() - began)
-        if not isinstance(move, Hold):
-            await _tell(rollout, percent, move, verdicts[-1])
-            return move
-        if not held and time.monotonic() - began >= watch_s:
-            held = True
-            await rollout.site.tell(notice.held(rollout.subject, now(), percent, move.reason))
+    async with sources(rollout.site.environment, percent) as seeing:
+        while True:
+            verdicts.append(await look(rollout, seeing, percent, f"{percent} %, look {len(verdicts) + 1}"))
+            move = next_move(plan, watch_s, verdicts, time.monotonic() - began)
+            if not isinstance(move, Hold):
+                await _tell(rollout, percent, move, verdicts[-1])
+                return move
+            if not held and time.monotonic() - began >= watch_s:
+                held = True
+                await rollout.site.tell(notice.held(rollout.subject, now(), percent, move.reason))
 
 
 async def watch_until(rollout: Rollout, answer: "asyncio.Task[bool]") -> None:
     """Look on while people make up their mind, and once more after it; Unhealthy as soon as it goes badly."""
-    percent = rollout.attempt.percent
-    looks: list[Look] = []
-    while not answer.done():
-        verdict = await look(rollout, looks, f"{percent} % while people are asked, look {len(looks) + 1}")
-        if verdict.outcome is Outcome.FAIL:
-            raise Unhealthy(f"while people were asked: {verdict.reason}")
-        del looks[:-_REMEMBERED]
+    percent, looks = rollout.attempt.percent, 0
+    async with sources(rollout.site.environment, percent) as seeing:
+        while not answer.done():
+            looks += 1
+            verdict = await look(rollout, seeing, percent, f"{percent} % while people are asked, look {looks}")
+            if verdict.outcome is Outcome.FAIL:
+                raise Unhealthy(f"while people were asked: {verdict.reason}")
+
+
+@asynccontextmanager
+async def sources(environment: Environment, percent: int) -> AsyncIterator[Sequence[Source]]:
+    """Open what sees both sides at a step, its windows beginning now.
+
+    Before users are there only our own requests show anything. With all of them on the canary, their numbers show it
+    alone, so our own requests go on asking stable too.
+    """
+    rule = environment.vitals
+    rules = {0: [_OURS], 100: [rule, _OURS]}.get(percent, [rule]) if rule.source != _OURS.source else [rule]
+    async with AsyncExitStack() as stack:
+        seeing = []
+        for each in rules:
+            token = (await resolve_secret(each.token)).get_secret_value() if each.token else ""
+            source = vitals.connect(replace(environment, vitals=each), token)
+            stack.push_async_callback(source.close)
+            source.begin()
+            seeing.append(source)
+        yield seeing
 
 
 @task(name="look", task_run_name="look at {what}", cache_policy=NO_CACHE)
-async def look(rollout: Rollout, looks: list[Look], what: str) -> Verdict:
-    """Probe both sides for one interval, read the target meanwhile, judge, and keep what was seen in the ledger."""
-    plan = rollout.site.environment.plan
-    live, seen = await asyncio.gather(rollout.site.target.live(), _see(rollout, plan.look_s))
+async def look(rollout: Rollout, seeing: Sequence[Source], percent: int, what: str) -> Verdict:
+    """See both sides for one interval, read the target meanwhile, judge, and keep what was seen in the ledger."""
+    if rollout.judge is None:
+        rollout.judge = await _judge(rollout)
+    live, seen = await asyncio.gather(
+        rollout.site.target.live(), asyncio.gather(*(_see(rollout, source, percent) for source in seeing))
+    )
     if live.undone:
         raise RolledBack(live.undone)
     if live.version != rollout.seen.version and live.traffic != rollout.seen.traffic:
         raise Interfered(f"{live.by or 'somebody'} changed the traffic to {live.traffic} in the middle of this rollout")
-    looks.append(seen)
-    rollout.looks += 1
-    verdict = judge(looks, plan.harm, plan.limits, rollout.looks, plan.planned_looks)
-    if verdict.outcome is Outcome.FAIL and (undone := await _undone(rollout)):
+    failed = rollout.judge.see(*seen)
+    verdict = rollout.judge.verdict
+    if failed and (undone := await _undone(rollout)):
         raise RolledBack(undone)  # what was seen are its last tasks going away
-    kept = await rollout.record("look", what=what, outcome=verdict.outcome, reason=verdict.reason, seen=seen)
+    first, *also = map(asdict, seen)
+    kept = await rollout.record("look", what=what, **asdict(verdict), seen=first, **({"also": also} if also else {}))
     rollout.verdicts.append(verdict_of(kept.fields))
     return verdict
+
+
+async def _judge(rollout: Rollout) -> Judge:
+    """Return the rollout's judge: with all that was seen before, where the run began again after it had died."""
+    entries = await rollout.site.keep(ledger.of_rollout, rollout.id)
+    terms = terms_of(entries)
+    if terms is None:
+        terms = await _terms(rollout)
+        await rollout.record("terms", terms=asdict(terms))
+    judge = Judge(terms)
+    for seen in looks_of(entries):
+        judge.see(*seen)
+    return judge
+
+
+async def _terms(rollout: Rollout) -> Terms:
+    environment = rollout.site.environment
+    split = environment.vitals.source != _OURS.source
+    async with sources(environment, 1) as seeing:
+        return Terms.of(environment.plan, split=split, shortest_s=seeing[0].shortest_s if split else 0.0)
 
 
 async def _undone(rollout: Rollout) -> str:
@@ -78,15 +129,10 @@ async def _undone(rollout: Rollout) -> str:
         return ""
 
 
-async def _see(rollout: Rollout, seconds: float) -> Look:
-    """Return what stable and canary show; nothing where one of them cannot be reached apart from the other."""
-    stable, canary = rollout.stable, rollout.canary
-    if stable.preview and canary.preview:
-        return await rollout.source.look(stable.preview, canary.preview, seconds)
-    alone = stable if canary.preview else canary
-    await asyncio.sleep(seconds)
-    unseen = Vitals(seconds=seconds, blind=f"no address reaches {alone.name} alone")
-    return Look(unseen, unseen)
+async def _see(rollout: Rollout, source: Source, percent: int) -> Look:
+    """Return what a source shows of both sides; `ours` splits no traffic, users' requests come as the target splits."""
+    seen = await source.look(rollout.stable, rollout.canary, rollout.site.environment.plan.look_s)
+    return replace(seen, share=0.0 if source.ours else percent / 100)
 
 
 async def _tell(rollout: Rollout, percent: int, move: Move, verdict: Verdict) -> None:

@@ -28,11 +28,12 @@ _ONLY_ON: Mapping[str, str] = {"cloud_monitoring": "cloud_run", "cloudwatch": "e
 class Source(Protocol):
     """Sees stable and canary over the same window, side by side.
 
-    `lag_s` is how late its numbers are whole: a window that ended less than this ago is not looked at yet.
-    `shortest_s` is the shortest window it can see. It never raises for what it could not see: the vitals say so
-    themselves (`blind`), for both sides where either cannot be trusted.
+    `ours`: it sees requests that we send to both alike, not those of users. `lag_s` is how late its numbers are whole:
+    a window that ended less than this ago is not looked at yet. `shortest_s` is the shortest window it can see. What it
+    could not see it never raises: the vitals say so themselves (`blind`), for both sides where either cannot be trusted.
     """
 
+    ours: bool
     lag_s: float
     shortest_s: float
 

@@ -39,6 +39,7 @@ class Platform(Protocol):
 class Aggregated:
     """Both revisions as the platform counted their users' requests, over the same whole minutes."""
 
+    ours = False
     shortest_s = MINUTE_S
 
     def __init__(

@@ -51,6 +51,7 @@ class Probes:
     that moment, so that a service that stalls cannot hide it. No more than `at_once` are on their way to a side.
     """
 
+    ours = True
     lag_s = 0.0
     # At one request in a second it is one; slower rates look once all the same.
     shortest_s = 1.0

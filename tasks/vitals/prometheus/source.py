@@ -31,6 +31,8 @@ Sleep = Callable[[float], Awaitable[None]]
 class Prometheus:
     """Counts what its scrapes saw; each window begins at the scrapes with which the one before ended."""
 
+    ours = False
+
     def __init__(self, settings: "Settings", client: Client, clock: Clock, sleep: Sleep, answer_s: float) -> None:
         """Take settings and an open client; `clock` tells seconds from any moment on, and is never set back."""
         self.lag_s = settings.lag_s
