@@ -30,7 +30,7 @@ class Source(Protocol):
 
     `ours`: it sees requests that we send to both alike, not those of users. `lag_s` is how late its numbers are whole:
     a window that ended less than this ago is not looked at yet. `shortest_s` is the shortest window it can see. What it
-    could not see it never raises: the vitals say so themselves (`blind`), for both sides where either cannot be trusted.
+    could not see is never raised: the vitals say so themselves (`blind`), both sides' where either cannot be trusted.
     """
 
     ours: bool
