@@ -5,11 +5,13 @@ over all looks, steps and suspicions, so looking often is free. *Was enough seen
 names?* is answered by a bound: only then does silence in the numbers mean that the release is well.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from math import ceil, inf
 
 from surefoot.levels import Levels
-from surefoot.suspicion import Suspicion
+from surefoot.suspicion import Finding, Suspicion
 from surefoot.suspicion.beyond import latency_limit, rate_limit
 from surefoot.suspicion.failures import Failures
 from surefoot.suspicion.saturation import Saturation
@@ -73,35 +75,41 @@ class Judge:
             return self._failure(self.failed)
         if problem := next(filter(None, map(_silence, self._latest)), ""):
             return Verdict(Outcome.INCONCLUSIVE, problem)
-        findings = {each.name: each.find() for each in self._suspicions}
-        unclear = [
-            findings[each.name]
-            for each in self._suspicions
-            if each.required and findings[each.name].outcome is not Outcome.PASS
-        ]
-        text = "; ".join(findings[each.name].text for each in self._suspicions if each.required)
-        bounds = tuple((name, found.bound) for name, found in findings.items() if found.bound is not None)
+        findings = {each: each.find() for each in self._suspicions}
+        said = _said(findings)
+        unclear = [found for each, found in findings.items() if each.required and found.outcome is not Outcome.PASS]
         if not unclear:
-            return Verdict(Outcome.PASS, text, bounds=bounds)
-        return self._unclear(text, max(found.factor for found in unclear), bounds)
+            return replace(said, outcome=Outcome.PASS)
+        return self._unclear(said, max(found.factor for found in unclear))
 
     def _failure(self, suspicion: Suspicion) -> Verdict:
         """Name what decided first, with its proof; then what else there is to see."""
-        decided = suspicion.find()
-        others = [each.find().text for each in self._suspicions if each.required and each is not suspicion]
+        findings = {each: each.find() for each in self._suspicions}
+        said, decided = (
+            _said({each: found for each, found in findings.items() if each is not suspicion}),
+            _said(findings),
+        )
         example = _example(self._examples, suspicion.name)
-        text = "; ".join([f"{decided.text}: {decided.proof}", *filter(None, [example, *others])])
-        bounds = ((suspicion.name, decided.bound),) if decided.bound is not None else ()
-        return Verdict(Outcome.FAIL, text, bounds=bounds)
+        found = findings[suspicion]
+        text = "; ".join(filter(None, [f"{found.text}: {found.proof}", example, said.reason]))
+        return replace(decided, outcome=Outcome.FAIL, reason=text)
 
-    def _unclear(self, text: str, factor: float, bounds: tuple[tuple[str, float], ...]) -> Verdict:
+    def _unclear(self, said: Verdict, factor: float) -> Verdict:
         """Say how much more would settle it, at the rate that requests came so far."""
         if factor == inf or not self._requests:
-            return Verdict(Outcome.INCONCLUSIVE, f"{text}; cannot be told at this traffic", bounds=bounds)
+            return replace(said, reason=f"{said.reason}; cannot be told at this traffic")
         requests = max(1, ceil(self._requests * (factor - 1)))
         seconds = self._seconds * requests / self._requests
         needs = f"needs about {count(requests)} more requests, {took(seconds)} at this rate"
-        return Verdict(Outcome.INCONCLUSIVE, f"{text}; {needs}", requests, seconds, bounds)
+        return replace(said, reason=f"{said.reason}; {needs}", needs_requests=requests, needs_s=seconds)
+
+
+def _said(findings: Mapping[Suspicion, Finding]) -> Verdict:
+    """Return what is to be said of all that has to be ruled out, undecided."""
+    text = "; ".join(found.text for each, found in findings.items() if each.required and found.text)
+    bounds = tuple((each.name, found.bound) for each, found in findings.items() if found.bound is not None)
+    levels = tuple((each.name, *found.levels) for each, found in findings.items() if found.levels)
+    return Verdict(Outcome.INCONCLUSIVE, text, bounds=bounds, levels=levels)
 
 
 def suspicions(terms: Terms, levels: Levels) -> tuple[Suspicion, ...]:

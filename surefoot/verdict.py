@@ -21,7 +21,8 @@ class Verdict:
     """An outcome with the reason that shows its numbers.
 
     `needs_requests` is about how many more requests to the canary would settle it, `needs_s` how long they take at the
-    rate so far; `bounds` are the values from which the canary would fail: rates (0 to 1) and milliseconds, by name.
+    rate so far. `levels` are the canary's and stable's values over the whole rollout by name, rates (0 to 1) and
+    milliseconds, `bounds` the values from which the canary would fail.
     """
 
     outcome: Outcome
@@ -29,6 +30,7 @@ class Verdict:
     needs_requests: int = 0
     needs_s: float = 0.0
     bounds: tuple[tuple[str, float], ...] = ()
+    levels: tuple[tuple[str, float, float], ...] = ()
 
     def __str__(self) -> str:
         return f"{self.outcome} {self.reason}"

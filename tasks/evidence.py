@@ -23,8 +23,10 @@ def evidence_of(connection: Connection, rollout: str) -> dict[str, Any]:
 def verdict_of(look: Mapping[str, Any]) -> dict[str, Any]:
     """Return one look's verdict with the numbers of both sides; `look` is as the ledger has it."""
     sides = {side: _numbers(_vitals(look["seen"][side])) for side in ("stable", "canary")}
-    bounds = dict(look.get("bounds", ()))
-    return {"at": look["what"], "outcome": look["outcome"], "reason": look["reason"], "bounds": bounds, **sides}
+    so_far = {name: {"canary": canary, "stable": stable} for name, canary, stable in look.get("levels", ())}
+    for name, bound in look.get("bounds", ()):
+        so_far.setdefault(name, {})["bound"] = bound
+    return {"at": look["what"], "outcome": look["outcome"], "reason": look["reason"], "so_far": so_far, **sides}
 
 
 def terms_of(entries: Iterable[ledger.Entry]) -> Terms | None:

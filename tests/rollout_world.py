@@ -78,6 +78,7 @@ CLIMBED = [
     "smoke",
     "shift: intended",
     "shift: done",
+    "terms",
     "move",
     "shift: intended",
     "shift: done",

@@ -15,7 +15,8 @@ class Finding:
     """What one suspicion says after a look.
 
     `text` shows both values, `proof` how sure that is. `factor` is how many times as much evidence would settle it
-    (infinity: none would). `bound` is the canary's value from which it fails, in the unit of the text's value.
+    (infinity: none would). `levels` are the canary's value and stable's, `bound` is the canary's from which it fails
+    (None: no value does at the moment): rates (0 to 1) or milliseconds.
     """
 
     outcome: Outcome
@@ -23,6 +24,7 @@ class Finding:
     proof: str = ""
     factor: float = 1.0
     bound: float | None = None
+    levels: tuple[float, float] | None = None
 
 
 class Suspicion(Protocol):

@@ -52,8 +52,10 @@ class Beyond:
         text = self._said(self._bad / self._total if self._total else 0.0)
         if self._luck is not None:
             return Finding(Outcome.FAIL, text, f"certain{by_luck(self._luck)}")
+        if not self._beyond:
+            return Finding(Outcome.PASS, "")  # kept: nothing to be said about it
         # Twice as many requests as the excess could be luck for: a rough word, since it may settle either way.
-        return Finding(Outcome.INCONCLUSIVE, text, factor=2.0) if self._beyond else Finding(Outcome.PASS, text)
+        return Finding(Outcome.INCONCLUSIVE, text, factor=2.0)
 
 
 def rate_limit(limit: float, weight: float) -> Beyond:

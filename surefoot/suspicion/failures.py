@@ -109,16 +109,20 @@ class Failures:
         if not self._total:
             return Finding(Outcome.INCONCLUSIVE, f"no {self.name} to compare yet", factor=inf)
         text, bound = self._text(), self._bound()
+        levels = self._bad / self._total, self._like_bad / self._total
         if self._luck is not None:
-            return Finding(Outcome.FAIL, text, self._proof(self._luck), bound=bound)
+            return Finding(Outcome.FAIL, text, self._proof(self._luck), bound=bound, levels=levels)
         factor = self._factor()
-        return Finding(Outcome.PASS if factor <= 1 else Outcome.INCONCLUSIVE, text, factor=factor, bound=bound)
+        outcome = Outcome.PASS if factor <= 1 else Outcome.INCONCLUSIVE
+        return Finding(outcome, text, factor=factor, bound=bound, levels=levels)
 
     def _worse_by(self) -> float:
         """Return the difference of the rates, stable's looks weighed like the canary's."""
         return (self._bad - self._like_bad) / self._total
 
-    def _bound(self) -> float:
+    def _bound(self) -> float | None:
+        if self._at > self._total:
+            return None
         return min(1.0, max(self._at / self._total, self._like_bad / self._total + self._harm * _MARGIN))
 
     def _factor(self) -> float:

@@ -141,9 +141,10 @@ class Slowness:
         if self._luck is not None:
             low, high = self._ratio(1.0)
             proof = f"{low:.2f} to {high:.2f} times as slow{by_luck(self._luck)}"
-            return Finding(Outcome.FAIL, text, proof, bound=bound)
+            return Finding(Outcome.FAIL, text, proof, bound=bound, levels=(canary, stable))
         factor = self._factor(canary / stable)
-        return Finding(Outcome.PASS if factor <= 1 else Outcome.INCONCLUSIVE, text, factor=factor, bound=bound)
+        outcome = Outcome.PASS if factor <= 1 else Outcome.INCONCLUSIVE
+        return Finding(outcome, text, factor=factor, bound=bound, levels=(canary, stable))
 
     @property
     def _harm(self) -> float:
@@ -156,9 +157,11 @@ class Slowness:
     def _level(self, side: Row) -> float:
         return milliseconds(quantile_step(np.cumsum(side), self._q))
 
-    def _bound(self, stable: float) -> float:
+    def _bound(self, stable: float) -> float | None:
         """Return about from which level on the canary fails (ms)."""
         answers = self._levels.canary_total
+        if self._at > answers:
+            return None
         step = quantile_step(np.cumsum(self._levels.stable), self._q)
         share = min(max(self._at / answers, 0.5 / answers), 1 - 0.5 / answers)
         usual = min(max(self._expected / answers, 0.5 / answers), 1 - 0.5 / answers)
