@@ -3,6 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from judging.grid import (
     ALIKE,
     ALIKE_CLIMBING,
@@ -127,14 +130,22 @@ def _spoiled(scores: Scores) -> Iterator[Bar]:
 
 
 def _dark(scores: Scores) -> Iterator[Bar]:
+    """Yield what a silent source does; beside it, how many were put back that would not have been had it spoken."""
     good, bad = _ours(scores, DARK, lambda cell: cell.good), _ours(scores, DARK, lambda cell: not cell.good)
-    if good and bad:
-        backs, runs = sum(score.backs for score in good), sum(score.runs for score in good)
-        wrong, of = sum(int(score.went_on.sum()) for score in bad), sum(score.runs for score in bad)
-        seen = f"put back {backs} of {runs:,} good, let through {wrong} of {of:,} bad"
-        yield Bar(
-            "metrics source down or failing: 0 wrong rollbacks, 0 wrong promotions", seen, not backs and not wrong
-        )
+    heard = {score.cell.looks: score for score in good if not score.cell.source}
+    silent = [score for score in good if score.cell.source]
+    unheard = [score for score in bad if score.cell.source]
+    if not silent or not unheard or not all(score.cell.looks in heard for score in silent):
+        return
+    backs, runs = sum(score.backs for score in silent), sum(score.runs for score in silent)
+    caused = sum(int((_is_back(score) & ~_is_back(heard[score.cell.looks])).sum()) for score in silent)
+    wrong, of = sum(int(score.went_on.sum()) for score in unheard), sum(score.runs for score in unheard)
+    seen = f"put back {backs} of {runs:,} good ({caused} of them not if it answers), let through {wrong} of {of:,} bad"
+    yield Bar("metrics source down or failing: 0 wrong rollbacks, 0 wrong promotions", seen, not backs and not wrong)
+
+
+def _is_back(score: Score) -> NDArray[np.bool_]:
+    return np.isfinite(score.back_s)
 
 
 def _share(score: Score) -> str:

@@ -76,8 +76,10 @@ def _latency(cv: float, drift: float, slower: float, minutes: int) -> Cell:
 
 def _dark(source: str, looks: int, bad: bool) -> Cell:
     """Return three steps of ten minutes, the second without a word from the metrics source."""
-    name = " ".join(["bad," if bad else "good,", "source", source, *_looks(looks)])
-    return Cell(name, 10.0, (0.1, 0.1, 0.1), looks, broken=0.05 if bad else 0.0, source=source)
+    kind = "bad, source" if bad else "good, source"
+    name = " ".join([kind, source or "well", *_looks(looks)])
+    broken = 0.05 if bad else 0.0
+    return Cell(name, 10.0, (0.1, 0.1, 0.1), looks, broken=broken, source=source, like=f"{kind} well")
 
 
 ALIKE = Question(
@@ -138,7 +140,7 @@ DARK = Question(
     "A metrics source that is down for 10 minutes, or fails 30 % of queries",
     tuple(
         _dark(source, looks, bad)
-        for source, looks, bad in product(("down", "flaky", "down and flaky"), (EACH_MINUTE, OFTEN), (False, True))
+        for source, looks, bad in product(("", "down", "flaky", "down and flaky"), (EACH_MINUTE, OFTEN), (False, True))
     ),
     full=1000,
     quick=100,
@@ -150,5 +152,5 @@ KINDS: dict[str, tuple[Question, Callable[[Cell], bool]]] = {
     "bursts": (ALIKE, lambda cell: bool(cell.burst)),
     "outages of both sides": (ALIKE, lambda cell: cell.outages),
     "traffic climbs": (ALIKE_CLIMBING, lambda _: True),
-    "no answer from metrics": (DARK, lambda cell: cell.good),
+    "no answer from metrics": (DARK, lambda cell: cell.good and cell.source != ""),
 }

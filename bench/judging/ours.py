@@ -43,7 +43,7 @@ def with_limits(number: int, looks: int) -> tuple[list[Judge], int]:
         HARM,
         dict.fromkeys(("p50", "p95", "p99"), 0.2),
         classes=CLASSES,
-        scatter=0.2,
+        scatter=True,
         limits=Limits(0.05, 500.0, 2000.0),
     )
     each = len(suspicions(everything, Levels()))

@@ -40,7 +40,8 @@ class Cell:
     (0: a look), for each side or for both `together`; 0 is plain Poisson. `outages` are one to three times as long, and
     both sides fail 20 to 60 % in them. `cv` is the spread of latencies between requests (0: latency is not looked at),
     `slower` the canary's shift, `drift` the spread between two sides that are alike. `source` is how metrics are read:
-    well, "down" from a third to two thirds of the watch, "flaky" (30 % of queries fail), or both.
+    well, "down" from a third to two thirds of the watch, "flaky" (30 % of queries fail), or both. `like` names the cell
+    whose traffic it has, where it differs from that one only in how it is seen.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Cell:
     slower: float = 0.0
     drift: float = 0.0
     source: str = ""
+    like: str = ""
 
     @property
     def ticks(self) -> int:
@@ -102,7 +104,7 @@ def batches(cell: Cell, repeats: int) -> list[tuple[int, int]]:
 
 def simulate(cell: Cell, batch: int, seed: int) -> Traffic:
     """Return a batch of runs."""
-    rng = np.random.default_rng(np.random.SeedSequence([seed, crc32(cell.name.encode()), batch]))
+    rng = _generator(seed, cell.like or cell.name, batch)
     shares = np.repeat(cell.shares, -(-cell.ticks // len(cell.shares)))[: cell.ticks]
     rates = cell.per_s * TICK_S * np.stack([1 - shares, shares], axis=-1)
     requests = rng.poisson(rates, (cell.batch, *rates.shape))
@@ -113,8 +115,12 @@ def simulate(cell: Cell, batch: int, seed: int) -> Traffic:
     errors = rng.binomial(requests, base)
     spoiled = rng.binomial(requests[..., 1] - errors[..., 1], np.clip(spoils, 0, 1))
     errors[..., 1] += spoiled
-    blind, down = _source(cell, rng)
+    blind, down = _source(cell, _generator(seed, f"source of {cell.name}", batch))
     return Traffic(requests, errors, spoiled, _latency(cell, requests, rng), blind, down, shares)
+
+
+def _generator(seed: int, name: str, batch: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence([seed, crc32(name.encode()), batch]))
 
 
 def _failing(cell: Cell, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -107,9 +107,23 @@ def test_spoiled_requests_are_held_against_the_best_peer_that_puts_back_as_few_g
 
 @pytest.mark.parametrize(("backs", "went_on", "word"), [(0, 0, "PASS"), (1, 0, "MISS"), (0, 1, "MISS")])
 def test_a_silent_source_neither_puts_back_a_good_release_nor_lets_a_bad_one_through(backs, went_on, word):
-    good = {(DARK.title, cell.name): [score(cell, backs, 1000, went_on=1000)] for cell in DARK.cells if cell.good}
-    bad = {(DARK.title, cell.name): [score(cell, 0, 1000, went_on=went_on)] for cell in DARK.cells if not cell.good}
-    assert words(good | bad) == [word]
+    (bar,) = bars(dark(backs, 0, went_on))
+    assert bar.word == word
+
+
+def dark(backs, backs_if_heard, went_on):
+    """Return scores of a source that is silent, and of one that is not, for good and for bad releases."""
+    return {
+        (DARK.title, cell.name): [
+            score(cell, (backs if cell.source else backs_if_heard) if cell.good else 0, 1000, went_on=went_on)
+        ]
+        for cell in DARK.cells
+    }
+
+
+def test_what_a_silent_source_puts_back_is_told_apart_from_what_chance_does():
+    (bar,) = bars(dark(5, 3, 0))
+    assert "put back 30 of 6,000 good (12 of them not if it answers)" in bar.seen
 
 
 def test_the_same_cells_measured_alone_or_beside_others_give_the_same_scores():

@@ -146,6 +146,13 @@ def test_a_source_that_is_down_loses_the_middle_third_and_a_flaky_one_some_looks
     assert not any(look.stable.requests for look in down if look.stable.blind)
 
 
+def test_a_cell_that_is_like_another_differs_only_in_how_it_is_seen():
+    heard, silent = (simulate(replace(PLAIN, name=name, source=name, like="one"), 0, SEED) for name in ("", "down"))
+    assert (heard.errors == silent.errors).all()
+    assert silent.down.any()
+    assert not heard.blind.any()
+
+
 def test_a_document_says_what_the_looks_say():
     cell = replace(PLAIN, source="down", looks=3)
     limits = {"error_rate": {"harm": 0.015}}
