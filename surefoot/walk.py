@@ -8,7 +8,7 @@ what is left is exactly the luck that is still possible. So the chance of a fals
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil, inf, log, sqrt
+from math import ceil, exp, inf, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,22 +54,23 @@ def alike(
     """Return the canary's share of what both had `together`, of `canary` and `stable` requests each.
 
     Without a spread it is hypergeometric (Fisher's exact test); with one it is that of two negative binomials whose sum
-    is known, `rates` being stable's own level under each kind. A tilt makes it Fisher's noncentral hypergeometric one.
+    is known, `rates` being stable's own level under each kind. A tilt makes the canary's rate another: then it is
+    Fisher's noncentral hypergeometric one, or that of negative binomials whose means differ.
     """
     middle = together * canary / (canary + stable)
     widest = max(_deviation(together, middle, luck) for luck in lucks)
     counts, step = _points(middle, widest, max(0, together - stable), min(together, canary))
     rest = together - counts
     ways = -gammaln(counts + 1) - gammaln(rest + 1)
-    plain = ways - gammaln(canary - counts + 1) - gammaln(stable - rest + 1)
     chances = []
     for luck, rate in zip(lucks, rates, strict=True):
-        logs = plain
         if luck.spread:
-            clumps = 1 / luck.spread
-            odds = log(canary * rate / (canary * rate + clumps)), log(stable * rate / (stable * rate + clumps))
-            logs = ways + gammaln(counts + clumps) + counts * odds[0] + gammaln(rest + clumps) + rest * odds[1]
-        chances.append(_normed(logs + counts * luck.tilt))
+            clumps, mean, other = 1 / luck.spread, canary * rate * exp(luck.tilt), stable * rate
+            logs = ways + gammaln(counts + clumps) + counts * log(mean / (mean + clumps))
+            logs += gammaln(rest + clumps) + rest * log(other / (other + clumps))
+        else:
+            logs = ways - gammaln(canary - counts + 1) - gammaln(stable - rest + 1) + counts * luck.tilt
+        chances.append(_normed(logs))
     return Share(int(counts[0]), step, tuple(chances))
 
 

@@ -18,7 +18,7 @@ _SPREAD = 0.01
 _LUCKS = (Luck(_SPREAD, -0.1), Luck(_SPREAD), Luck(_SPREAD, 0.1))
 _WEIGHTS = np.array((0.2, 0.6, 0.2))
 # A splitter's shares are those of a population without end.
-_EVERYBODY = 10**9
+_EVERYBODY = 10**15
 
 
 class Saturation:
@@ -36,9 +36,9 @@ class Saturation:
     def add(self, look: Look, way: float) -> None:  # noqa: ARG002
         """Take in one look; no answer at all is silence, and silence blames nobody."""
         canary, stable = look.canary.requests, look.stable.requests
-        if not 0 < look.share < 1 or not canary or not stable:
-            return
         others = round((1 - look.share) * _EVERYBODY)
+        if not 0 < others < _EVERYBODY or not canary or not stable:
+            return
         rates = [(canary + stable) / _EVERYBODY] * len(_LUCKS)
         self._walk.go(alike(canary + stable, others, _EVERYBODY - others, rates, _LUCKS))
         self._canary, self._stable = self._canary + canary, self._stable + stable

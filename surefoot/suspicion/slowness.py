@@ -128,7 +128,7 @@ class Slowness:
         self._at, chance_of = boundary([(self._walk, _WEIGHTS)], may_spend)
         self._walk.stop(self._at)
         self._luck = None
-        if self._slow >= self._at and self._worse() >= self._harm * _MARGIN:
+        if self._slow >= self._at and self._worse() >= self._least:
             self._luck = chance_of(self._slow)
         return self._luck is not None
 
@@ -139,8 +139,7 @@ class Slowness:
         canary, stable = (self._level(side) for side in (self._levels.canary, self._levels.stable))
         text, bound = f"{self.name} {shown_ms(canary)} ms vs {shown_ms(stable)} ms", self._bound(stable)
         if self._luck is not None:
-            low, high = self._ratio(1.0)
-            proof = f"{low:.2f} to {high:.2f} times as slow{by_luck(self._luck)}"
+            proof = f"{_times(canary / stable, *self._ratio(1.0))} times as slow{by_luck(self._luck)}"
             return Finding(Outcome.FAIL, text, proof, bound=bound, levels=(canary, stable))
         factor = self._factor(canary / stable)
         outcome = Outcome.PASS if factor <= 1 else Outcome.INCONCLUSIVE
@@ -150,6 +149,11 @@ class Slowness:
     def _harm(self) -> float:
         """Return the logarithm of how many times as slow as stable is too slow."""
         return log1p(max(self._relative, self._floor_ms / self._level(self._levels.stable)))
+
+    @property
+    def _least(self) -> float:
+        """Return the logarithm of how many times as slow as stable is the least that matters."""
+        return max(log1p(self._relative) * _MARGIN, log1p(self._floor_ms / self._level(self._levels.stable)))
 
     def _worse(self) -> float:
         return log(self._level(self._levels.canary) / self._level(self._levels.stable))
@@ -166,7 +170,7 @@ class Slowness:
         share = min(max(self._at / answers, 0.5 / answers), 1 - 0.5 / answers)
         usual = min(max(self._expected / answers, 0.5 / answers), 1 - 0.5 / answers)
         beyond = (log(share / (1 - share)) - log(usual / (1 - usual))) / max(self._slope(step), 0.1)
-        return stable * exp(max(beyond, self._harm * _MARGIN))
+        return stable * exp(max(beyond, self._least))
 
     def _factor(self, worse: float) -> float:
         """Return how many times as many answers would rule the harm out, or prove it, if all goes on like this."""
@@ -192,6 +196,13 @@ class Slowness:
             log(milliseconds(quantile_step(cumulative, self._q))),
             log(milliseconds(quantile_step(cumulative, high))) if high < 1 else inf,
         )
+
+
+def _times(seen: float, low: float, high: float) -> str:
+    """Return how many times as slow, as far as it is bounded: `1.31 to 1.86`, `at least 1.6`, `about 1.5`."""
+    if high < inf:
+        return f"{low:.2f} to {high:.2f}"
+    return f"at least {low:.1f}" if low > 1 else f"about {seen:.1f}"
 
 
 def _moves(levels: Sequence[tuple[float, float]]) -> float:
