@@ -1,0 +1,179 @@
+"""What a plan can see, said before anything is sent: computed with the judge's own walks."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import inf
+
+from surefoot.bounds import difference
+from surefoot.judge import QUANTILES, Judge, suspicions
+from surefoot.levels import Levels, Row
+from surefoot.rollout import Plan
+from surefoot.sight.curve import POWER, Curve
+from surefoot.sight.failing import Failing
+from surefoot.sight.slowing import Slowing, drawn, shape_of
+from surefoot.sight.stretches import Recent, Stretch, Whole, parts, stretches
+from surefoot.suspicion import SURE
+from surefoot.terms import Terms
+from surefoot.verdict import Outcome, Verdict
+from surefoot.vitals import Look, Vitals
+
+__all__ = ["POWER", "Chance", "Foresight", "Recent", "Sight"]
+
+_MOST_SLOWER = 9.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one stretch of looking can see, with all that was seen before it in the rollout; rates are from 0 to 1.
+
+    `requests` go to the canary in it and `stable_requests` to stable; `ours`: they are our own. So many more failures,
+    and so much slower at a quantile (0.25: a quarter), are caught by its end in 8 of 10 rollouts (None: nothing is).
+    A canary that fails `fails_at` requests by then is put back (0: none is). A healthy one that had as many as
+    expected rules `clears` more failures out, and can pass with `needs` requests (infinity: never) of which it has had
+    `so_far`; the rest takes `needs_s` more.
+    """
+
+    percent: int
+    watch_s: float
+    bake: bool
+    ours: bool
+    requests: int
+    stable_requests: int
+    so_far: int
+    more_errors: float | None
+    slower: Mapping[str, float | None]
+    fails_at: int
+    clears: float
+    needs: float
+    needs_s: float
+
+    @property
+    def enough(self) -> bool:
+        """Return whether a healthy release can pass in the stretch's own time."""
+        return self.needs <= self.so_far
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """How a harm fares: the chance that the whole rollout catches it, and after how long it does in half of them.
+
+    `median_s` is counted from the first look, and None where less than half are caught; `percent` is where it stands
+    then.
+    """
+
+    power: float
+    median_s: float | None = None
+    percent: int = 0
+
+
+class Foresight:
+    """One plan, before it is begun, at the traffic that is to be expected."""
+
+    def __init__(self, plan: Plan, recent: Recent) -> None:
+        self.plan, self.recent = plan, recent
+        self.stretches = stretches(plan, recent)
+        self.parts = tuple(parts(self.stretches))
+        self._users = recent.per_s is not None
+        self.terms = Terms.of(plan, split=self._users, shortest_s=recent.shortest_s)
+        self._shape = shape_of(recent.latency_ms)
+        self._curves = dict(self._all_curves())
+
+    def _all_curves(self) -> Iterator[tuple[str, Curve]]:
+        """Yield what is seen of each harm, spending what the judge gives to its suspicion."""
+        terms, harm = self.terms, self.plan.harm
+        found = suspicions(terms, Levels())
+        whole = sum(each.weight for each in found)
+        for name in ("errors", "p50", "p95"):
+            weight = next(each.weight for each in found if each.name == name) / whole
+            spends = [terms.may_spend(part.look) * weight for part in self.parts]
+            if name == "errors":
+                failing = Failing(self.parts, spends, self.recent.error_rate, harm.error_rate, users=self._users)
+                yield name, Curve(failing.caught, harm.error_rate, max(harm.error_rate, 1 - self.recent.error_rate))
+                continue
+            slowing = Slowing(self.parts, spends, self._shape, QUANTILES[name], users=self._users)
+            least = slowing.ask(harm.latency, terms.floor_ms)
+            yield name, Curve(slowing.caught, least, max(least, _MOST_SLOWER))
+
+    def sights(self) -> Iterator[Sight]:
+        """Yield what each stretch can see, in order: the comparison at 0 %, the steps that are watched, the bake."""
+        judge, seen = Judge(self.terms), _Seen(self.recent, self._shape)
+        for number, stretch in enumerate(self.stretches):
+            last = max(index for index, part in enumerate(self.parts) if part.stretch == number)
+            judge.see(seen.add(stretch))
+            needs, needs_s = _needs(judge.verdict, stretch, seen.canary)
+            yield Sight(
+                stretch.percent,
+                stretch.watch_s,
+                stretch.bake,
+                stretch.ours,
+                stretch.canary,
+                stretch.stable,
+                seen.canary,
+                self._curves["errors"].smallest(last),
+                {name: self._curves[name].smallest(last) for name in ("p95", "p50")},
+                self._curves["errors"].bound(last),
+                seen.clears,
+                needs,
+                needs_s,
+            )
+
+    def harm(self, name: str) -> float:
+        """Return the harm that is looked for: absolute for `errors`, relative for `p50` and `p95`."""
+        return self._curves[name].harm
+
+    def chance(self, name: str) -> Chance:
+        """Return how the plan's own harm fares in the whole rollout."""
+        if not self.parts:
+            return Chance(0.0)
+        caught = self._curves[name].at(self.harm(name))
+        before, begins_s = 0.0, 0.0
+        for part, now in zip(self.parts, caught, strict=True):
+            if now >= 0.5:
+                median_s = begins_s + (part.ends_s - begins_s) * (0.5 - before) / (now - before)
+                return Chance(caught[-1], median_s, self.stretches[part.stretch].percent)
+            before, begins_s = now, part.ends_s
+        return Chance(caught[-1])
+
+
+def _needs(verdict: Verdict, stretch: Stretch, canary: int) -> tuple[float, float]:
+    """Return with how many requests a healthy release can pass, and how many seconds more that takes."""
+    if verdict.outcome is Outcome.PASS:
+        return canary, 0.0
+    if not verdict.needs_requests or not stretch.canary_per_s:
+        return inf, inf
+    return canary + verdict.needs_requests, verdict.needs_requests / stretch.canary_per_s
+
+
+class _Seen:
+    """What a healthy release and stable have had so far, if all goes as expected."""
+
+    def __init__(self, recent: Recent, shape: Row) -> None:
+        self._recent, self._shape = recent, shape
+        self._canary_bad, self._stable_bad = Whole(), Whole()
+        self._bad, self._like_spread = 0.0, 0.0
+        self.canary = 0
+
+    def add(self, stretch: Stretch) -> Look:
+        """Take in a stretch, and return it as one look."""
+        rate = 0.0 if stretch.ours and self._recent.per_s is not None else self._recent.error_rate
+        if stretch.canary and stretch.stable:
+            self.canary += stretch.canary
+            self._bad += stretch.canary * rate
+            self._like_spread += stretch.canary**2 / stretch.stable
+        bad, other = self._canary_bad.add(stretch.canary * rate), self._stable_bad.add(stretch.stable * rate)
+        return Look(
+            self._vitals(stretch.stable, other, stretch.seen_s),
+            self._vitals(stretch.canary, bad, stretch.seen_s),
+            0.0 if stretch.ours else stretch.percent / 100,
+        )
+
+    @property
+    def clears(self) -> float:
+        """Return how many more failures are ruled out by now."""
+        if not self.canary:
+            return 1.0
+        like = self.canary**2 / self._like_spread
+        return difference(self._bad, self.canary, self._bad / self.canary * like, like, SURE)[1]
+
+    def _vitals(self, requests: int, errors: int, seconds: float) -> Vitals:
+        return Vitals(requests, min(errors, requests), drawn(self._shape, requests), seconds)
