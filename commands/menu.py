@@ -33,6 +33,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "status": ("commands.status:status", "what is live, and what is on its way"),
         "watch": ("commands.watch:watch", "follow a rollout; Ctrl-C only stops watching"),
         "history": ("commands.history:history", "what was released, and how it went"),
+        "judge": ("commands.judge:judge", "what the judge says of recorded rollouts, and of past ones again"),
     },
     "Run it": {
         "up": ("commands.up:up", "server, worker and deployments"),

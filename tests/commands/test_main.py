@@ -92,7 +92,7 @@ def test_alone_beside_a_service_file_it_names_the_file(tmp_path: Path) -> None:
     ("typed", "said"),
     [
         (["deplpy"], "there is no command 'deplpy'; did you mean deploy?"),
-        (["zzz"], "there is no command 'zzz'; expected one of 14, such as demo, rehearsal"),
+        (["zzz"], "there is no command 'zzz'; expected one of 15, such as demo, rehearsal"),
         (["validate", "--shwo"], "'--show'"),
         (["validate", "--format", "yaml"], "'text', 'json', 'github'"),
     ],
