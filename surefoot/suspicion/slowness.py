@@ -164,7 +164,7 @@ class Slowness:
     def _bound(self, stable: float) -> float | None:
         """Return about from which level on the canary fails (ms)."""
         answers = self._levels.canary_total
-        if self._at > answers:
+        if self._at > answers or not self._expected:
             return None
         step = quantile_step(np.cumsum(self._levels.stable), self._q)
         share = min(max(self._at / answers, 0.5 / answers), 1 - 0.5 / answers)
