@@ -71,7 +71,9 @@ class Scatter:
         text = "spread " + " vs ".join(f"{shown_ms(low)} to {shown_ms(high)} ms" for low, high in sides)
         if self._luck is None:
             return Finding(Outcome.PASS, text)
-        return Finding(Outcome.FAIL, text, f"{self._wider():.1f} times as wide{by_luck(self._luck)}")
+        wider = self._wider()
+        proof = f"{wider:.1f} times as wide" if wider < inf else "wider apart"
+        return Finding(Outcome.FAIL, text, f"{proof}{by_luck(self._luck)}")
 
     def _wider(self) -> float:
         canary, stable = (log(high / low) for low, high in map(_reach, (self._levels.canary, self._levels.stable)))
