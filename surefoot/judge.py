@@ -22,8 +22,8 @@ from surefoot.units import count, percent, took
 from surefoot.verdict import Outcome, Verdict
 from surefoot.vitals import CLASSES, Counts, Look, Vitals, added
 
-# A failed request in five: stable itself is ill at this moment, and nothing can be promoted beside it.
-_STABLE_ILL = 0.2
+# A failed request in five: a side is ill at this moment, and nothing can be promoted beside it.
+_ILL = 0.2
 # Failures are what users feel first, so they get the most of the chance of a false alarm.
 _ERRORS, _CLASS, _LATENCY, _OTHERS = 12.0, 1.0, 1.5, 1.0
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
@@ -153,8 +153,12 @@ def _silence(look: Look) -> str:
         # With all users on the canary nobody is left to ask stable: what it keeps is judged, by its limits.
         if not vitals.requests and not (side == "stable" and look.share == 1):
             return f"could not look: {side} got no request"
-    if look.stable.error_rate > _STABLE_ILL and look.canary.error_rate > _STABLE_ILL:
+    if look.canary.error_rate > _ILL and not look.stable.requests:
+        return f"cannot compare: canary fails {percent(look.canary.error_rate)} of its requests, and stable gets none"
+    if look.stable.error_rate > _ILL and look.canary.error_rate > _ILL:
         return f"cannot compare: stable itself fails {percent(look.stable.error_rate)} of its requests"
+    if look.stable.latency_ms.counts and not look.canary.latency_ms.counts and not look.canary.errors:
+        return "could not look: nobody saw how long canary took"
     return ""
 
 
