@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
+from threading import current_thread, main_thread
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -24,7 +25,8 @@ def spread(work: Callable[[T], R], jobs: Iterable[T], processes: int) -> Generat
     However this ends, the processes end with it: each lives no longer than the pipe through which it is asked.
     """
     with ExitStack() as stack:
-        idle = [stack.enter_context(_Hand(work)) for _ in range(processes)]
+        with _deaf_to_ctrl_c():
+            idle = [stack.enter_context(_Hand(work)) for _ in range(processes)]
         busy: dict[Any, tuple[int, _Hand[T, R]]] = {}
         done: dict[int, R] = {}
         yielded = 0
@@ -54,8 +56,7 @@ class _Hand(Generic[T, R]):
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, work), daemon=True)
-        with _deaf_to_ctrl_c():
-            self._process.start()
+        self._process.start()
         theirs.close()
 
     def __enter__(self) -> Self:
@@ -111,14 +112,22 @@ def _serve(asked: Connection, work: Callable[[Any], Any]) -> None:
 
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Let a process that is started meanwhile never hear Ctrl-C: its parent does, and ends it.
+    """Let processes that are started meanwhile never hear Ctrl-C: their parent does, after this, and ends them.
 
-    A blocked signal stays blocked in a child; ours comes as soon as this is over. The tracker that multiprocessing
-    starts beside its first process would unblock it in between, so it is started before.
+    A blocked signal stays blocked in a child. Ours may still come through a thread of a library, so it is kept until
+    all are started: a child that was begun and not told what to do would complain. The tracker that multiprocessing
+    starts beside its first process would unblock the signal, so it is started before.
     """
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    pressed: list[int] = []
+    alone = current_thread() is main_thread()  # elsewhere no handler can be set, and no Ctrl-C ever arrives
+    handler = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number)) if alone else None
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if handler is not None:
+            signal.signal(signal.SIGINT, handler)
+    if pressed:
+        signal.raise_signal(signal.SIGINT)
