@@ -229,7 +229,7 @@ def test_where_a_document_was_asked_for_an_error_is_one_too(problem: Exception, 
     assert _run_raising(problem, "plan").stdout == ""
 
 
-@pytest.mark.parametrize("command", ["plan", "deploy", "status", "rollback", "watch", "history"])
+@pytest.mark.parametrize("command", ["plan", "deploy", "status", "rollback", "watch", "history", "judge"])
 def test_every_command_that_has_documents_answers_bad_input_with_one(command: str, tmp_path: Path) -> None:
     run = surefoot(command, "no-such-service", "no-such-place", "a-word-too-many", "--json", cwd=tmp_path)
     document = json.loads(run.stdout)
