@@ -1,24 +1,27 @@
 """What a plan can see, said before anything is sent: computed with the judge's own walks."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
+
+import numpy as np
 
 from surefoot.bounds import difference
 from surefoot.judge import QUANTILES, Judge, suspicions
-from surefoot.levels import Levels, Row
+from surefoot.levels import Levels, Row, milliseconds, quantile_step
 from surefoot.rollout import Plan
 from surefoot.sight.curve import POWER, Curve
 from surefoot.sight.failing import Failing
-from surefoot.sight.slowing import Slowing, drawn, shape_of
+from surefoot.sight.slowing import Slowing, bounds_of, drawn, shape_of
 from surefoot.sight.stretches import Recent, Stretch, Whole, parts, stretches
-from surefoot.suspicion import SURE
+from surefoot.suspicion import SURE, Suspicion
 from surefoot.terms import Terms
 from surefoot.verdict import Outcome, Verdict
 from surefoot.vitals import Look, Vitals
 
 __all__ = ["POWER", "Chance", "Foresight", "Recent", "Sight"]
 
+_QUANTILES = ("p50", "p95")
 _MOST_SLOWER = 9.0
 
 
@@ -80,19 +83,28 @@ class Foresight:
 
     def _all_curves(self) -> Iterator[tuple[str, Curve]]:
         """Yield what is seen of each harm, spending what the judge gives to its suspicion."""
-        terms, harm = self.terms, self.plan.harm
-        found = suspicions(terms, Levels())
-        whole = sum(each.weight for each in found)
-        for name in ("errors", "p50", "p95"):
-            weight = next(each.weight for each in found if each.name == name) / whole
-            spends = [terms.may_spend(part.look) * weight for part in self.parts]
-            if name == "errors":
-                failing = Failing(self.parts, spends, self.recent.error_rate, harm.error_rate, users=self._users)
-                yield name, Curve(failing.caught, harm.error_rate, max(harm.error_rate, 1 - self.recent.error_rate))
-                continue
-            slowing = Slowing(self.parts, spends, self._shape, QUANTILES[name], users=self._users)
-            least = slowing.ask(harm.latency, terms.floor_ms)
+        harm, rate, levels = self.plan.harm, self.recent.error_rate, Levels()
+        spends = self._spends()
+        failing = Failing(self.parts, spends["errors"], rate, self._errors, self._users)
+        yield "errors", Curve(failing.caught, harm.error_rate, max(harm.error_rate, 1 - rate))
+        # Every level is worse than that: so the bound is where luck ends, whatever the harm.
+        anything = replace(self.terms, latency=dict.fromkeys(_QUANTILES, -0.5), floor_ms=-inf)
+        slow = {each: spends[each.name] for each in suspicions(anything, levels) if each.name in _QUANTILES}
+        for name, bounds_ms in bounds_of(self.parts, self._shape, levels, slow).items():
+            q = QUANTILES[name]
+            level_ms = milliseconds(quantile_step(np.cumsum(self._shape), q))
+            least = max(harm.latency, self.terms.floor_ms / level_ms)
+            slowing = Slowing(self.parts, self._shape, q, least, bounds_ms, users=self._users)
             yield name, Curve(slowing.caught, least, max(least, _MOST_SLOWER))
+
+    def _spends(self) -> dict[str, list[float]]:
+        """Return all that the judge suspects, with what each may spend by each part's end."""
+        found = suspicions(self.terms, Levels())
+        whole, may = sum(each.weight for each in found), [self.terms.may_spend(part.look) for part in self.parts]
+        return {each.name: [each.weight / whole * spend for spend in may] for each in found}
+
+    def _errors(self) -> Suspicion:
+        return next(each for each in suspicions(self.terms, Levels()) if each.name == "errors")
 
     def sights(self) -> Iterator[Sight]:
         """Yield what each stretch can see, in order: the comparison at 0 %, the steps that are watched, the bake."""

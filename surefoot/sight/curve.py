@@ -8,7 +8,7 @@ from statistics import NormalDist
 POWER = 0.8
 # Harms tried between half of the plan's, below which nothing is put back, and the most there can be; then the way
 # between the two next to the answer is halved where it is expected.
-_TRIED, _REFINED = 12, 2
+_TRIED, _REFINED = 12, 1
 _LEAST = 1e-6
 _NORMAL = NormalDist()
 

@@ -1,24 +1,28 @@
-"""How surely so much slower a release is caught at a quantile: the judge's own walk, over looks as expected."""
+"""How surely so much slower a release is caught at a quantile: by the judge's own suspicion, at looks as expected."""
 
-from collections.abc import Sequence
-from math import ceil, log, sqrt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, exp, inf, log, sqrt
 from statistics import NormalDist
 
 import numpy as np
 
-from surefoot.levels import Row, milliseconds, quantile_step, row
+from surefoot.levels import Levels, Row, milliseconds, quantile_step, row
 from surefoot.sight.stretches import Part
-from surefoot.suspicion.slowness import _FEWEST, _LASTING, _MARGIN, _NODES, _PASSING, _STEEPEST, _WEIGHTS
-from surefoot.vitals import Histogram
-from surefoot.walk import Luck, Share, Walk, alike, boundary
+from surefoot.suspicion import Suspicion
+from surefoot.vitals import Histogram, Look, Vitals
+from surefoot.walk import Luck, Share, Walk, alike
 
 # Where nothing is known of the latencies: log-normal, as wide as their mean (a coefficient of variation of 1).
 _USUAL_MS = 100.0
 _WIDTH = sqrt(log(2))
-_MINUTE_S = 60.0
+_FEWEST = 3
+_MARGIN = 0.5
 _LEAST = 1e-9
 # How many steps on both sides tell how steep it is.
 _NEAR = 10
+# Each turn's latencies lie between those of the turns before: multiples of the golden section do.
+_FIRST, _GOLDEN = 0.5, (sqrt(5) - 1) / 2
 _STEP = log(milliseconds(1) / milliseconds(0))
 
 
@@ -33,86 +37,149 @@ def shape_of(latency_ms: Histogram) -> Row:
     return np.diff(below, prepend=0.0)
 
 
-def drawn(shape: Row, requests: int) -> Histogram:
-    """Return so many latencies, spread as the shape is."""
-    numbers = np.diff(np.rint(np.cumsum(shape) * requests), prepend=0.0)
-    return Histogram.of((milliseconds(int(step)), int(numbers[step])) for step in np.flatnonzero(numbers))
+def drawn(shape: Row, requests: int, turn: int = 0) -> Histogram:
+    """Return so many latencies, spread as the shape is; at each turn others of the same spread."""
+    if not requests:
+        return Histogram()
+    places = (np.arange(requests) + (_FIRST + turn * _GOLDEN) % 1) / requests
+    steps, numbers = np.unique(np.searchsorted(np.cumsum(shape) * (1 - 1e-12), places), return_counts=True)
+    return Histogram(
+        tuple((milliseconds(step), number) for step, number in zip(steps.tolist(), numbers.tolist(), strict=True))
+    )
+
+
+def bounds_of(
+    parts: Sequence[Part], shape: Row, levels: Levels, spends: Mapping[Suspicion, Sequence[float]]
+) -> dict[str, list[float | None]]:
+    """Return from which level (ms) on each suspicion puts a canary back at each part's end, seeing a healthy one.
+
+    `levels` are theirs, and `spends` what each may spend by then.
+    """
+    bounds: dict[str, list[float | None]] = {each.name: [] for each in spends}
+    for number, part in enumerate(parts):
+        canary, stable = (
+            Vitals(requests, 0, drawn(shape, requests, number), part.seconds) for requests in (part.canary, part.stable)
+        )
+        look = Look(stable, canary)
+        levels.add(look)
+        for each, spend in spends.items():
+            each.add(look, part.look / parts[-1].look)
+            each.crosses(spend[number])
+            bounds[each.name].append(each.find().bound)
+    return bounds
 
 
 class Slowing:
-    """One rollout's looks at one quantile, where stable's answers have a shape; `spends` are what looks may spend."""
+    """One rollout's looks at one quantile, where stable's answers have a shape.
 
-    def __init__(self, parts: Sequence[Part], spends: Sequence[float], shape: Row, q: float, *, users: bool) -> None:
-        self._parts, self._spends, self._q, self._users = parts, spends, q, users
+    `bounds_ms` are the canary's levels from which the judge puts it back at each part's end, None where no level is.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        shape: Row,
+        q: float,
+        harm: float,
+        bounds_ms: Sequence[float | None],
+        *,
+        users: bool,
+    ) -> None:
+        self._parts, self._q, self._users = parts, q, users
         self._slower = np.concatenate([[1.0], 1 - np.cumsum(shape)])
+        self._steps = np.arange(len(self._slower))
+        self._tilts: dict[tuple[float, float], float] = {}
+        self._cuts = tuple(self._all_cuts())
         self._level_ms = milliseconds(quantile_step(np.cumsum(shape), q))
-        self._cuts: dict[tuple[float, float], tuple[float, float]] = {}
-        self._least = 0.0
-
-    def ask(self, harm: float, floor_ms: float) -> float:
-        """Return the harm that is looked for, relative: no shift below `floor_ms` is one."""
-        asked = max(harm, floor_ms / self._level_ms)
-        self._least = _MARGIN * log(1 + asked)
-        return asked
+        self._bounds = list(self._all_bounds(harm, bounds_ms))
 
     def caught(self, jump: float) -> tuple[list[float], list[float]]:
         """Return the chance that a release slower by `jump` (0.25: a quarter) was caught by each part's end.
 
         And how many slow answers that takes there.
         """
-        walk, worse, enough = Walk(len(_NODES)), Walk(), 0.0
-        canary = stable = looks = 0
-        seconds = 0.0
-        caught, bounds = [], []
-        for part, spend in zip(self._parts, self._spends, strict=True):
+        walk, caught = Walk(), []
+        for cut, bound in zip(self._cuts, self._bounds, strict=True):
+            if cut is not None:
+                walk.go(cut.shifted(self._tilt(0.0 if self._users and cut.ours else log(1 + jump), cut.share)))
+            walk.stop(bound)
+            caught.append(float(walk.spent[0]))
+        return caught, self._bounds
+
+    def _all_cuts(self) -> Iterator["Cut | None"]:
+        """Yield what is cut at each part's end: None where there are too few slow answers yet."""
+        now = _NOTHING
+        for part in self._parts:
             if part.canary and part.stable:
-                canary, stable = canary + part.canary, stable + part.stable
-                looks, seconds = looks + part.looks, seconds + part.seconds
-            above = round((canary + stable) * (1 - self._q))
-            if above >= _FEWEST:
-                shift = log(1 + jump) if not (self._users and part.ours) else 0.0
-                tilt, slope = self._cut(shift, canary / (canary + stable))
-                least, _ = self._cut(self._least, canary / (canary + stable))
-                walk.go(self._luck(above, canary, stable, slope, seconds, looks))
-                worse.go(alike(above, canary, stable, (0.0,), (Luck(tilt=tilt),)))
-                enough += _mean(alike(above, canary, stable, (0.0,), (Luck(tilt=least),)))
-                canary = stable = looks = 0
-                seconds = 0.0
-            at, _ = boundary([(walk, _WEIGHTS)], spend)
-            walk.stop(at)
-            worse.stop(max(at, ceil(enough)))
-            caught.append(float(worse.spent[0]))
-            bounds.append(at)
-        return caught, bounds
+                now = now.plus(part, self._q)
+            yield now if now.above >= _FEWEST else None
+            now = _NOTHING if now.above >= _FEWEST else now
 
-    def _luck(self, above: int, canary: int, stable: int, slope: float, seconds: float, looks: int) -> Share:
-        """Return what luck gives the canary; what passes from minute to minute evens out over the looks' own cuts."""
-        cuts = min(looks, max(1, above // _FEWEST))
-        each_s = max(0.001, seconds / cuts)
-        spread = (self._q * slope * _PASSING) ** 2 * max(1.0, _MINUTE_S / each_s) / cuts
-        lucks = [Luck(spread, node * _LASTING * slope) for node in _NODES]
-        return alike(above, canary, stable, [above / (canary + stable)] * len(lucks), lucks)
+    def _all_bounds(self, harm: float, bounds_ms: Sequence[float | None]) -> Iterator[float]:
+        """Yield from how many slow answers on the canary fails, at each part's end.
 
-    def _cut(self, shift: float, share: float) -> tuple[float, float]:
-        """Return how much higher the canary's odds are to be slow, and how steeply they fall with the latency.
-
-        Slow is what lies above the quantile of both together, `share` of them being the canary's. Odds and slope are
-        logarithms.
+        As many as its level says, and as half of the harm makes.
         """
-        if (shift, share) not in self._cuts:
-            steps = np.arange(len(self._slower))
-            canary = np.interp(steps - shift / _STEP, steps, self._slower)
+        usual, slope, answers, least = _odds(1 - self._q), self._steepness(), 0, 0.0
+        for part, cut, bound_ms in zip(self._parts, self._cuts, bounds_ms, strict=True):
+            answers += part.canary if part.stable else 0
+            if cut is not None:
+                least += _mean(cut.shifted(self._tilt(_MARGIN * log(1 + harm), cut.share)))
+            odds = usual + slope * log(bound_ms / self._level_ms) if bound_ms else inf
+            yield ceil(max(least, answers / (1 + exp(-odds))) - 1e-6) if bound_ms else inf
+
+    def _tilt(self, shift: float, share: float) -> float:
+        """Return how much higher the canary's odds are to be slow: a logarithm.
+
+        Slow is what lies above the quantile of both together, `share` of them being the canary's.
+        """
+        if (shift, share) not in self._tilts:
+            canary = np.interp(self._steps - shift / _STEP, self._steps, self._slower)
             both = share * canary + (1 - share) * self._slower
-            at = float(np.interp(self._q - 1, -both, steps))
-            tilt = _odds(np.interp(at, steps, canary)) - _odds(np.interp(at, steps, self._slower))
-            near = [_odds(np.interp(at + apart, steps, both)) for apart in (-_NEAR, _NEAR)]
-            slope = min(_STEEPEST, max(0.0, (near[0] - near[1]) / (2 * _NEAR * _STEP)))
-            self._cuts[shift, share] = tilt, slope
-        return self._cuts[shift, share]
+            at = float(np.interp(self._q - 1, -both, self._steps))
+            odds = [_odds(np.interp(at, self._steps, side)) for side in (canary, self._slower)]
+            self._tilts[shift, share] = odds[0] - odds[1]
+        return self._tilts[shift, share]
+
+    def _steepness(self) -> float:
+        """Return how steeply the odds to be slow fall with the latency, logarithms both."""
+        at = float(np.interp(self._q - 1, -self._slower, self._steps))
+        near = [_odds(np.interp(at + apart, self._steps, self._slower)) for apart in (-_NEAR, _NEAR)]
+        return max(0.1, (near[0] - near[1]) / (2 * _NEAR * _STEP))
 
 
 def _mean(share: Share) -> float:
     return float(share.chances[0] @ (share.start + share.step * np.arange(len(share.chances[0]))))
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Looks that are cut together: `above` of both sides' answers are slow."""
+
+    canary: int = 0
+    stable: int = 0
+    above: int = 0
+    looks: int = 0
+    seconds: float = 0.0
+    ours: bool = False
+
+    def plus(self, part: Part, q: float) -> "Cut":
+        """Return it with one part more."""
+        canary, stable = self.canary + part.canary, self.stable + part.stable
+        above = round((canary + stable) * (1 - q))
+        return Cut(canary, stable, above, self.looks + part.looks, self.seconds + part.seconds, part.ours)
+
+    @property
+    def share(self) -> float:
+        """Return the canary's part of the answers."""
+        return self.canary / (self.canary + self.stable)
+
+    def shifted(self, tilt: float) -> Share:
+        """Return what falls to the canary, its odds to be slow being so much higher."""
+        return alike(self.above, self.canary, self.stable, (0.0,), (Luck(tilt=tilt),))
+
+
+_NOTHING = Cut()
 
 
 def _odds(rate: float) -> float:

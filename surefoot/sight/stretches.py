@@ -8,7 +8,7 @@ from surefoot.rollout import Plan
 from surefoot.vitals import Histogram
 
 # The whole rollout in so many parts: finer ones change what is seen by less than a percent, and take their time.
-_PARTS = 24
+_PARTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,13 @@ class Stretch:
 
     percent: int
     watch_s: float
-    bake: bool
-    ours: bool
     begins_s: float
     looks: int
     seen_s: float
     canary_per_s: float
     stable_per_s: float
+    bake: bool
+    ours: bool
 
     @property
     def canary(self) -> int:
@@ -62,6 +62,7 @@ class Part:
 
     stretch: int
     ours: bool
+    share: float
     seconds: float
     looks: int
     look: int
@@ -91,9 +92,9 @@ def _stretch(plan: Plan, recent: Recent, percent: int, watch_s: float, begins_s:
     looks = -(-round(watch_s * 1000) // round(each_s * 1000))
     if users is None:
         rate, seen_s = plan.probes_per_s, looks * plan.look_s if each_s == plan.look_s else watch_s
-        return Stretch(percent, watch_s, bake, True, begins_s, looks, seen_s, rate, rate)
+        return Stretch(percent, watch_s, begins_s, looks, seen_s, rate, rate, bake=bake, ours=True)
     canary, seen_s = users * percent / 100, max(0.0, max(watch_s, each_s) - recent.lag_s)
-    return Stretch(percent, watch_s, bake, False, begins_s, looks, seen_s, canary, users - canary)
+    return Stretch(percent, watch_s, begins_s, looks, seen_s, canary, users - canary, bake=bake, ours=False)
 
 
 def parts(found: Sequence[Stretch]) -> Iterator[Part]:
@@ -109,6 +110,7 @@ def parts(found: Sequence[Stretch]) -> Iterator[Part]:
             yield Part(
                 number,
                 stretch.ours,
+                stretch.percent / 100,
                 seconds,
                 looks,
                 look,
