@@ -36,7 +36,9 @@ _LOOKED_AT = 2000
 @click.argument("rollout")
 @click.option("--false-alarm", metavar="1%", help="The chance of putting back a healthy release.")
 @click.option("--harm", "harms", metavar="errors=1%", multiple=True, help="errors, p50, p95 or p99: what is too much.")
-@click.option("--planned-looks", type=click.IntRange(1, 10**6), help="Over how many looks the chance is spent.")
+@click.option(
+    "--planned-looks", metavar="N", type=click.IntRange(1, 10**6), help="Over how many looks the chance is spent."
+)
 @click.option("--json", "as_json", is_flag=True, help="One document on stdout.")
 @click.pass_context
 def replay(

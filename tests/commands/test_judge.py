@@ -289,3 +289,18 @@ def test_where_nothing_was_ever_released_nothing_is_written(tmp_path: Path, monk
         f"There is no rollout {KEY}: nothing was ever released from here\n",
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_help_of_both_fits_one_screen_with_examples_and_codes() -> None:
+    for words in (["--help"], ["replay", "--help"]):
+        lines = judge(*words).stdout.splitlines()
+        assert len(lines) <= 24
+        assert max(map(len, lines)) <= 80
+        assert any(line.startswith("    surefoot judge ") for line in lines)
+        assert lines[-1].startswith("  Exit codes: 0 an answer was given, whichever")
+
+
+@pytest.mark.parametrize(("words", "said"), [([], "'FILE'"), (["a", "b"], "(b)"), (["replay"], "'ROLLOUT'")])
+def test_a_word_too_few_or_too_many_is_bad_input(words: list[str], said: str) -> None:
+    result = judge(*words)
+    assert (result.exit_code, said in result.stderr) == (2, True)
