@@ -300,7 +300,9 @@ def test_the_help_of_both_fits_one_screen_with_examples_and_codes() -> None:
         assert lines[-1].startswith("  Exit codes: 0 an answer was given, whichever")
 
 
-@pytest.mark.parametrize(("words", "said"), [([], "'FILE'"), (["a", "b"], "(b)"), (["replay"], "'ROLLOUT'")])
+@pytest.mark.parametrize(
+    ("words", "said"), [([], "'FILE'"), (["a", "b"], "unexpected extra argument"), (["replay"], "'ROLLOUT'")]
+)
 def test_a_word_too_few_or_too_many_is_bad_input(words: list[str], said: str) -> None:
     result = judge(*words)
     assert (result.exit_code, said in result.stderr) == (2, True)
