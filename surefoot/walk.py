@@ -20,6 +20,11 @@ Row = NDArray[np.float64]
 _POINTS = 512
 # How many standard deviations of one look's share are written out on both sides.
 _REACH = 8.0
+# A look's part may lean by this many of its own deviations: over a hundred looks that is nothing.
+_LEANING = 0.01
+# A tilt that puts all at one end, and how often it is halved: as near as a thousandth.
+_STEEPEST = 1e4
+_HALVINGS = 24
 # Luck below this is nobody's: far smaller than what any look may spend.
 _NOTHING = 1e-14
 
@@ -70,8 +75,25 @@ def alike(
             logs += gammaln(rest + clumps) + rest * log(other / (other + clumps))
         else:
             logs = ways - gammaln(canary - counts + 1) - gammaln(stable - rest + 1) + counts * luck.tilt
-        chances.append(_normed(logs))
+        odds = canary * exp(luck.tilt)
+        chances.append(_fair(logs, counts, together * odds / (odds + stable)) if luck.spread else _normed(logs))
     return Share(int(counts[0]), step, tuple(chances))
+
+
+def _fair(logs: Row, counts: Row, part: float) -> Row:
+    """Return the chances, tilted where they would give less than its part on average.
+
+    No side has more failures than requests; where clumps are larger than that, what is left of them leans to nothing.
+    """
+    off = (counts - min(part, counts[-1])) / max(1.0, counts[-1] - counts[0])
+    row, low, high = _normed(logs), 0.0, _STEEPEST
+    if off @ row >= -_LEANING * sqrt(off * off @ row):
+        return row
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        row = _normed(logs + middle * off)
+        low, high = (middle, high) if off @ row < 0 else (low, middle)
+    return _normed(logs + high * off)
 
 
 def chance(trials: int, rate: float) -> Share:
