@@ -88,14 +88,16 @@ class Foresight:
         failing = Failing(self.parts, spends["errors"], rate, self._errors, self._users)
         yield "errors", Curve(failing.caught, harm.error_rate, max(harm.error_rate, 1 - rate))
         # Every level is worse than that: so the bound is where luck ends, whatever the harm.
-        anything = replace(self.terms, latency=dict.fromkeys(_QUANTILES, -0.5), floor_ms=-inf)
+        faster_ms = -milliseconds(quantile_step(np.cumsum(self._shape), QUANTILES["p50"])) / 2
+        anything = replace(self.terms, latency=dict.fromkeys(_QUANTILES, -0.5), floor_ms=faster_ms)
         slow = {each: spends[each.name] for each in suspicions(anything, levels) if each.name in _QUANTILES}
         for name, bounds_ms in bounds_of(self.parts, self._shape, levels, slow).items():
             q = QUANTILES[name]
             level_ms = milliseconds(quantile_step(np.cumsum(self._shape), q))
-            least = max(harm.latency, self.terms.floor_ms / level_ms)
-            slowing = Slowing(self.parts, self._shape, q, least, bounds_ms, users=self._users)
-            yield name, Curve(slowing.caught, least, max(least, _MOST_SLOWER))
+            floor = self.terms.floor_ms / level_ms
+            slowing = Slowing(self.parts, self._shape, q, max(harm.latency / 2, floor), bounds_ms, users=self._users)
+            looked_for = max(harm.latency, floor)
+            yield name, Curve(slowing.caught, looked_for, max(looked_for, _MOST_SLOWER))
 
     def _spends(self) -> dict[str, list[float]]:
         """Return all that the judge suspects, with what each may spend by each part's end."""

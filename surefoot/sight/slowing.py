@@ -17,7 +17,6 @@ from surefoot.walk import Luck, Share, Walk, alike
 _USUAL_MS = 100.0
 _WIDTH = sqrt(log(2))
 _FEWEST = 3
-_MARGIN = 0.5
 _LEAST = 1e-9
 # How many steps on both sides tell how steep it is.
 _NEAR = 10
@@ -72,7 +71,8 @@ def bounds_of(
 class Slowing:
     """One rollout's looks at one quantile, where stable's answers have a shape.
 
-    `bounds_ms` are the canary's levels from which the judge puts it back at each part's end, None where no level is.
+    `least` is the least slowdown that matters, relative. `bounds_ms` are the canary's levels from which the judge puts
+    it back at each part's end, None where no level is.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Slowing:
         parts: Sequence[Part],
         shape: Row,
         q: float,
-        harm: float,
+        least: float,
         bounds_ms: Sequence[float | None],
         *,
         users: bool,
@@ -91,7 +91,7 @@ class Slowing:
         self._tilts: dict[tuple[float, float], float] = {}
         self._cuts = tuple(self._all_cuts())
         self._level_ms = milliseconds(quantile_step(np.cumsum(shape), q))
-        self._bounds = list(self._all_bounds(harm, bounds_ms))
+        self._bounds = list(self._all_bounds(least, bounds_ms))
 
     def caught(self, jump: float) -> tuple[list[float], list[float]]:
         """Return the chance that a release slower by `jump` (0.25: a quarter) was caught by each part's end.
@@ -115,16 +115,16 @@ class Slowing:
             yield now if now.above >= _FEWEST else None
             now = _NOTHING if now.above >= _FEWEST else now
 
-    def _all_bounds(self, harm: float, bounds_ms: Sequence[float | None]) -> Iterator[float]:
+    def _all_bounds(self, matters: float, bounds_ms: Sequence[float | None]) -> Iterator[float]:
         """Yield from how many slow answers on the canary fails, at each part's end.
 
-        As many as its level says, and as half of the harm makes.
+        As many as its level says, and as the least slowdown that matters makes.
         """
         usual, slope, answers, least = _odds(1 - self._q), self._steepness(), 0, 0.0
         for part, cut, bound_ms in zip(self._parts, self._cuts, bounds_ms, strict=True):
             answers += part.canary if part.stable else 0
             if cut is not None:
-                least += _mean(cut.shifted(self._tilt(_MARGIN * log(1 + harm), cut.share)))
+                least += _mean(cut.shifted(self._tilt(log(1 + matters), cut.share)))
             odds = usual + slope * log(bound_ms / self._level_ms) if bound_ms else inf
             yield ceil(max(least, answers / (1 + exp(-odds))) - 1e-6) if bound_ms else inf
 
