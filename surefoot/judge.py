@@ -13,6 +13,7 @@ from math import ceil, inf
 from surefoot.levels import Levels
 from surefoot.suspicion import Finding, Suspicion
 from surefoot.suspicion.beyond import latency_limit, rate_limit
+from surefoot.suspicion.collapse import Collapse
 from surefoot.suspicion.failures import Failures
 from surefoot.suspicion.saturation import Saturation
 from surefoot.suspicion.scatter import Scatter
@@ -25,7 +26,7 @@ from surefoot.vitals import CLASSES, Counts, Look, Vitals, added
 # A failed request in five: a side is ill at this moment, and nothing can be promoted beside it.
 _ILL = 0.2
 # Failures are what users feel first, so they get the most of the chance of a false alarm.
-_ERRORS, _CLASS, _LATENCY, _OTHERS = 12.0, 1.0, 1.5, 1.0
+_ERRORS, _CLASS, _LATENCY, _OTHERS = 24.0, 2.0, 3.0, 1.0
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
@@ -116,6 +117,7 @@ def suspicions(terms: Terms, levels: Levels) -> tuple[Suspicion, ...]:
     """Return all that a canary is suspected of, on these terms."""
     found: list[Suspicion] = []
     if terms.error_rate is not None:
+        found.append(Collapse(_OTHERS))
         found.append(Failures("errors", _errors, terms.error_rate, _ERRORS, required=True))
         found += [
             Failures(name, partial(_of_class, name), terms.error_rate, _CLASS, required=False) for name in terms.classes
@@ -163,7 +165,7 @@ def _silence(look: Look) -> str:
 
 
 def _example(examples: Counts, name: str) -> str:
-    if not examples or name not in ("errors", *CLASSES):
+    if not examples or name not in ("errors", "collapse", *CLASSES):
         return ""
     what, number = examples[0]
     return f"{count(number)} times {what}"

@@ -20,6 +20,8 @@ Row = NDArray[np.float64]
 _POINTS = 512
 # How many standard deviations of one look's share are written out on both sides.
 _REACH = 8.0
+# So many times the length of a geometric tail makes it as small as that.
+_FAR = 32.0
 # A look's part may lean by this many of its own deviations: over a hundred looks that is nothing.
 _LEANING = 0.01
 # A tilt that puts all at one end, and how often it is halved: as near as a thousandth.
@@ -102,6 +104,22 @@ def chance(trials: int, rate: float) -> Share:
     counts, step = _points(middle, sqrt(middle * (1 - rate)) + 1, 0, trials)
     ways = -gammaln(counts + 1) - gammaln(trials - counts + 1)
     return Share(int(counts[0]), step, (_normed(ways + counts * log(rate) + (trials - counts) * log(1 - rate)),))
+
+
+def clumped(requests: int, rates: Sequence[float], lucks: Sequence[Luck]) -> Share:
+    """Return how many of so many requests fail in clumps: negative binomial, around a rate for each kind of luck."""
+    middles = [requests * rate for rate in rates]
+    # The slowest of the tails falls geometrically; beyond this it is nothing.
+    far = max(_FAR * (1 + middle * luck.spread) + middle for middle, luck in zip(middles, lucks, strict=True))
+    high = min(requests, ceil(far))
+    step = 1 + high // (2 * _POINTS)
+    counts = np.arange(0, high + 1, step, dtype=float)
+    chances = []
+    for middle, luck in zip(middles, lucks, strict=True):
+        clumps = 1 / luck.spread
+        ways = gammaln(counts + clumps) - gammaln(counts + 1)
+        chances.append(_normed(ways + counts * log(middle / (middle + clumps))))
+    return Share(0, step, tuple(chances))
 
 
 def _points(middle: float, deviation: float, low: int, high: int) -> tuple[Row, int]:
@@ -209,20 +227,19 @@ def _put(at: NDArray[np.int64], numbers: Row, size: int) -> Row:
     return laid
 
 
-def boundary(walks: Sequence[tuple[Walk, Row]], may_spend: float) -> tuple[float, Callable[[float], float]]:
+def boundary(walk: Walk, weights: Row, may_spend: float) -> tuple[float, Callable[[float], float]]:
     """Return the lowest count that luck alone reaches so seldom that it is called a failure, and how seldom.
 
-    `walks` come with how likely each of their kinds of luck is. `may_spend` is the chance of a false alarm that all
-    looks up to this one may use. The second value tells a count's own chance, stage-wise (Tsiatis, Rosner and Mehta,
-    Biometrics 40, 1984): of having crossed before, or having come as far now.
+    `weights` are how likely each kind of luck is, `may_spend` is the chance of a false alarm that all looks up to this
+    one may use. The second value tells a count's own chance, stage-wise (Tsiatis, Rosner and Mehta, Biometrics 40,
+    1984): of having crossed before, or having come as far now.
     """
-    spent = sum(float(weights @ walk.spent) for walk, weights in walks)
-    counts = np.unique(np.concatenate([walk.points for walk, _ in walks]))
-    beyond = np.sum([weights @ walk.beyond(counts) for walk, weights in walks], axis=0)
+    spent, counts = float(weights @ walk.spent), walk.points
+    beyond = weights @ walk.beyond(counts)
     low = len(counts) - int(np.searchsorted(beyond[::-1], may_spend - spent, side="right"))
     bound = float(counts[low]) if low < len(counts) else inf
 
     def chance_of(count: float) -> float:
-        return spent + float(sum(weights @ walk.beyond(np.array([count]))[:, 0] for walk, weights in walks))
+        return spent + float(weights @ walk.beyond(np.array([count]))[:, 0])
 
     return bound, chance_of

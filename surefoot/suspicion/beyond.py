@@ -38,7 +38,7 @@ class Beyond:
 
     def crosses(self, may_spend: float) -> bool:
         """Say whether it is certain that more are beyond than the limit allows."""
-        at, chance_of = boundary([(self._walk, _CERTAIN)], may_spend)
+        at, chance_of = boundary(self._walk, _CERTAIN, may_spend)
         self._walk.stop(at)
         self._luck = chance_of(self._bad) if self._bad >= at and self._beyond else None
         return self._luck is not None

@@ -14,7 +14,7 @@ Row = NDArray[np.float64]
 # Squared coefficients of variation of a minute's rate, from none to bursts of many times the usual, and how likely each
 # is held to be before anything was seen.
 _SPREADS = (0.0, 0.25, 1.0)
-LUCKS = tuple(Luck(spread) for spread in _SPREADS[1:])
+LUCKS = tuple(Luck(spread) for spread in _SPREADS)
 _BEFORE = np.log(np.array((0.94, 0.04, 0.02)))
 # A few minutes that happen to be calm do not tell that none are bursts: with a spread of 1, one in twenty pairs of
 # minutes looks calm. So few minutes are doubted, and bursts of that kind are believed instead.
@@ -48,7 +48,7 @@ class Clumps:
         self._weigh()
 
     def weights(self, way: float) -> Row:
-        """Return how likely each kind of luck is, the even one first, then `LUCKS`.
+        """Return how likely each of `LUCKS` is.
 
         Before many minutes were seen bursts are believed instead, the more so the more of the plan's `way` is gone.
         """
@@ -58,7 +58,7 @@ class Clumps:
         return believed
 
     def rates(self, requests: int, failures: int, way: float) -> list[float]:
-        """Return stable's level in an open minute under each of the clumped `LUCKS`, as high as it may well be.
+        """Return stable's level in an open minute under each of `LUCKS`, as high as it may well be.
 
         Few minutes of bursts may all have been calm ones (the lower 2 % of their mean, by Wilson and Hilferty's
         approximation). Where all goes badly at this moment, the minute's own level counts.

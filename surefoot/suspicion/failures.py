@@ -24,8 +24,8 @@ class Minute:
     """What a minute of looks had: requests and failures of both sides."""
 
     canary: int = 0
+    canary_bad: int = 0
     stable: int = 0
-    together: int = 0
     stable_bad: int = 0
     seconds: float = 0.0
     share: float = 0.0
@@ -34,8 +34,8 @@ class Minute:
         """Return it with one look more."""
         return Minute(
             self.canary + look.canary.requests,
+            self.canary_bad + bad,
             self.stable + look.stable.requests,
-            self.together + bad + other,
             self.stable_bad + other,
             self.seconds + look.stable.seconds,
             look.share,
@@ -46,6 +46,58 @@ class Minute:
         """Return whether it is one: a look says only nearly how long it was."""
         return self.seconds > 57
 
+    @property
+    def tells(self) -> bool:
+        """Return whether both sides were asked: with nothing beside it, it cannot be told whose fault anything is."""
+        return bool(self.canary and self.stable)
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Both sides' failures and requests in all minutes that tell.
+
+    `like_bad` are stable's failures had it had the canary's part of each minute's traffic, `like_spread` what their
+    variance is made of.
+    """
+
+    bad: int = 0
+    total: int = 0
+    stable_bad: int = 0
+    stable_total: int = 0
+    like_bad: float = 0.0
+    like_spread: float = 0.0
+
+    def plus(self, minute: Minute) -> "Sums":
+        """Return them with one minute more."""
+        if not minute.tells:
+            return self
+        return Sums(
+            self.bad + minute.canary_bad,
+            self.total + minute.canary,
+            self.stable_bad + minute.stable_bad,
+            self.stable_total + minute.stable,
+            self.like_bad + minute.canary * minute.stable_bad / minute.stable,
+            self.like_spread + minute.canary**2 / minute.stable,
+        )
+
+    @property
+    def worse_by(self) -> float:
+        """Return the difference of the rates, stable's minutes weighed like the canary's."""
+        return (self.bad - self.like_bad) / self.total if self.total else 0.0
+
+    def difference(self, times: float = 1.0) -> tuple[float, float]:
+        """Return the bounds of the difference, were there so many times as much evidence of the same kind."""
+        like_total = self.total**2 / self.like_spread
+        like_bad = self.like_bad / self.total * like_total
+        return difference(self.bad * times, self.total * times, like_bad * times, like_total * times, SURE)
+
+    def text(self, name: str) -> str:
+        """Return both sides in words, the canary first."""
+        sides = []
+        for bad, total in ((self.bad, self.total), (self.stable_bad, self.stable_total)):
+            sides.append(f"{count(bad)} of {count(total)}" + (f" ({percent(bad / total)})" if bad else ""))
+        return f"{name} {sides[0]} vs {sides[1]}"
+
 
 class Failures:
     """Counts of failures, compared look by look: what hits both sides at once says nothing about the canary."""
@@ -54,101 +106,78 @@ class Failures:
         self.name, self.weight, self.required = name, weight, required
         self._counted, self._harm = counted, harm
         self._clumps = Clumps()
-        self._even, self._clumped, self._ahead = Walk(), Walk(len(LUCKS)), Walk(len(LUCKS))
+        self._walk = self._ahead = Walk(len(LUCKS))
         self._minute = Minute()
         self._at: float = inf
         self._way = 0.0
-        self._bad, self._total = 0, 0
-        self._stable_bad, self._stable_total = 0, 0
-        # Stable's failures and requests as they would be, had it had the canary's part of each look's traffic.
-        self._like_bad, self._like_spread = 0.0, 0.0
+        self._closed = Sums()
         self._luck: float | None = None
 
     def add(self, look: Look, way: float) -> None:
         """Take in one look: the canary's part of what both had together in it."""
         self._way = way
-        bad, other = self._counted(look.canary), self._counted(look.stable)
-        total, other_total = look.canary.requests, look.stable.requests
-        if not total or not other_total:
-            return  # with nothing beside it, it cannot be told whose fault anything is
         if self._minute.over or look.share != self._minute.share:
             self._close()
-        self._minute = self._minute.plus(look, bad, other)
-        self._bad, self._total = self._bad + bad, self._total + total
-        self._stable_bad, self._stable_total = self._stable_bad + other, self._stable_total + other_total
-        self._like_bad += total * other / other_total
-        self._like_spread += total * total / other_total
-        if bad + other:
-            self._even.go(alike(bad + other, total, other_total))
-        if self._minute.together:
-            self._ahead = self._clumped.copy()
-            rates = self._clumps.rates(self._minute.stable, self._minute.stable_bad, way)
-            self._ahead.go(alike(self._minute.together, self._minute.canary, self._minute.stable, rates, LUCKS))
+        self._minute = self._minute.plus(look, self._counted(look.canary), self._counted(look.stable))
+        if self._minute.tells:
+            self._look_ahead(way)
+
+    def _look_ahead(self, way: float) -> None:
+        """Let the walk go through the open minute, all at once: how it was cut into looks tells nothing."""
+        minute, self._ahead = self._minute, self._walk.copy()
+        if together := minute.canary_bad + minute.stable_bad:
+            rates = self._clumps.rates(minute.stable, minute.stable_bad, way)
+            self._ahead.go(alike(together, minute.canary, minute.stable, rates, LUCKS))
+
+    @property
+    def _sums(self) -> "Sums":
+        return self._closed.plus(self._minute)
 
     def crosses(self, may_spend: float) -> bool:
         """Say whether there are more than luck can make, and enough more to matter."""
-        weights = self._clumps.weights(self._way)
-        walks = [(self._even, weights[:1]), (self._ahead, weights[1:])]
-        self._at, chance_of = boundary(walks, may_spend)
-        self._even.stop(self._at)
-        self._luck = None
-        if self._bad >= self._at and self._worse_by() >= self._harm * _MARGIN:
-            self._luck = chance_of(self._bad)
+        self._at, chance_of = boundary(self._ahead, self._clumps.weights(self._way), may_spend)
+        self._luck, sums = None, self._sums
+        if sums.bad >= self._at and sums.worse_by >= self._harm * _MARGIN:
+            self._luck = chance_of(sums.bad)
         return self._luck is not None
 
     def _close(self) -> None:
         """End the minute: a burst does not last longer, and what would have crossed in it is taken away."""
-        self._clumped = self._ahead
-        self._clumped.stop(self._at)
+        self._closed = self._sums
+        self._walk = self._ahead
+        self._walk.stop(self._at)
         if self._minute.stable:
             self._clumps.add(self._minute.stable, self._minute.stable_bad)
         self._minute = Minute()
 
     def find(self) -> Finding:
         """Conclude: certain and large enough is a failure, ruled out is well, anything else needs more."""
-        if not self._total:
+        sums = self._sums
+        if not sums.total:
             return Finding(Outcome.INCONCLUSIVE, f"no {self.name} to compare yet", factor=inf)
-        text, bound = self._text(), self._bound()
-        levels = self._bad / self._total, self._like_bad / self._total
+        text, bound = sums.text(self.name), self._bound(sums)
+        levels = sums.bad / sums.total, sums.like_bad / sums.total
         if self._luck is not None:
-            return Finding(Outcome.FAIL, text, self._proof(self._luck), bound=bound, levels=levels)
-        factor = self._factor()
+            low, high = (max(0.0, each) for each in sums.difference())
+            proof = f"{percent(low)} to {percent(high)} more{by_luck(self._luck)}"
+            return Finding(Outcome.FAIL, text, proof, bound=bound, levels=levels)
+        factor = self._factor(sums)
         outcome = Outcome.PASS if factor <= 1 else Outcome.INCONCLUSIVE
         return Finding(outcome, text, factor=factor, bound=bound, levels=levels)
 
-    def _worse_by(self) -> float:
-        """Return the difference of the rates, stable's looks weighed like the canary's."""
-        return (self._bad - self._like_bad) / self._total
-
-    def _bound(self) -> float | None:
-        if self._at > self._total:
+    def _bound(self, sums: "Sums") -> float | None:
+        if self._at > sums.total:
             return None
-        return min(1.0, max(self._at / self._total, self._like_bad / self._total + self._harm * _MARGIN))
+        return min(1.0, max(self._at / sums.total, sums.like_bad / sums.total + self._harm * _MARGIN))
 
-    def _factor(self) -> float:
+    def _factor(self, sums: "Sums") -> float:
         """Return how many times as much evidence would rule the harm out, or prove it, if all goes on like this."""
-        if self._worse_by() >= self._harm:
+        if sums.worse_by >= self._harm:
             return 2.0  # it would be proven rather than ruled out; how soon depends on looks to come
         times = 1.0
-        while times < _MOST_TIMES and self._difference(times)[1] >= self._harm:
+        while times < _MOST_TIMES and sums.difference(times)[1] >= self._harm:
             times *= 1.25
         return times if times < _MOST_TIMES else inf
-
-    def _difference(self, times: float = 1.0) -> tuple[float, float]:
-        """Return the bounds of the difference, were there so many times as much evidence of the same kind."""
-        like_total = self._total**2 / self._like_spread
-        like_bad = self._like_bad / self._total * like_total
-        return difference(self._bad * times, self._total * times, like_bad * times, like_total * times, SURE)
-
-    def _text(self) -> str:
-        sides = []
-        for bad, total in ((self._bad, self._total), (self._stable_bad, self._stable_total)):
-            sides.append(f"{count(bad)} of {count(total)}" + (f" ({percent(bad / total)})" if bad else ""))
-        return f"{self.name} {sides[0]} vs {sides[1]}"
-
-    def _proof(self, luck: float) -> str:
-        low, high = (max(0.0, bound) for bound in self._difference())
-        return f"{percent(low)} to {percent(high)} more{by_luck(luck)}"
 
 
 def by_luck(chance: float) -> str:

@@ -46,7 +46,7 @@ class Saturation:
 
     def crosses(self, may_spend: float) -> bool:
         """Say whether the canary lacks more answers than luck can take away, and enough to matter."""
-        at, chance_of = boundary([(self._walk, _WEIGHTS)], may_spend)
+        at, chance_of = boundary(self._walk, _WEIGHTS, may_spend)
         self._walk.stop(at)
         lacks = self._canary < self._due * (1 - _LACKING)
         self._luck = chance_of(self._stable) if self._stable >= at and lacks else None

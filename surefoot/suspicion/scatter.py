@@ -58,7 +58,7 @@ class Scatter:
 
     def crosses(self, may_spend: float) -> bool:
         """Say whether more are far out than luck can make, and the reach is enough wider to matter."""
-        at, chance_of = boundary([(self._walk, np.ones(1))], may_spend)
+        at, chance_of = boundary(self._walk, np.ones(1), may_spend)
         self._walk.stop(at)
         self._luck = chance_of(self._far) if self._far >= at and self._wider() >= _WIDER else None
         return self._luck is not None

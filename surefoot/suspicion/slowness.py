@@ -125,7 +125,7 @@ class Slowness:
 
     def crosses(self, may_spend: float) -> bool:
         """Say whether more are slow than luck can make, and enough slower to matter."""
-        self._at, chance_of = boundary([(self._walk, _WEIGHTS)], may_spend)
+        self._at, chance_of = boundary(self._walk, _WEIGHTS, may_spend)
         self._walk.stop(self._at)
         self._luck = None
         if self._slow >= self._at and self._worse() >= self._least:

@@ -1,0 +1,60 @@
+"""Failing more than any burst of a release that is well: told within looks, whatever stable's minutes are like."""
+
+import numpy as np
+
+from surefoot.suspicion import Finding
+from surefoot.suspicion.failures import Minute, Sums, by_luck
+from surefoot.verdict import Outcome
+from surefoot.vitals import Look
+from surefoot.walk import Luck, Walk, boundary, clumped
+
+# Bursts in which the rate of failures is itself drawn anew each minute, exponentially distributed.
+_BURSTS = (Luck(1.0),)
+_CERTAIN = np.ones(1)
+# On average a release that is well fails less than this, or less than so many times what stable does at the moment.
+_MOST = 0.05
+_TIMES = 2.0
+_HIGHEST = 0.99
+
+
+class Collapse:
+    """The canary's failures minute by minute, held against bursts around a rate that no healthy release has."""
+
+    name = "collapse"
+    required = False
+
+    def __init__(self, weight: float) -> None:
+        self.weight = weight
+        self._walk = self._ahead = Walk()
+        self._minute, self._closed = Minute(), Sums()
+        self._at = float("inf")
+        self._luck: float | None = None
+
+    def add(self, look: Look, way: float) -> None:  # noqa: ARG002
+        """Take in one look; a minute's looks are one burst."""
+        if self._minute.over or look.share != self._minute.share:
+            self._closed = self._closed.plus(self._minute)
+            self._walk = self._ahead
+            self._walk.stop(self._at)
+            self._minute = Minute()
+        self._minute = minute = self._minute.plus(look, look.canary.errors, look.stable.errors)
+        if minute.tells:
+            rate = min(_HIGHEST, max(_MOST, _TIMES * minute.stable_bad / minute.stable))
+            self._ahead = self._walk.copy()
+            self._ahead.go(clumped(minute.canary, (rate,), _BURSTS))
+
+    def crosses(self, may_spend: float) -> bool:
+        """Say whether the canary fails more than bursts could make it."""
+        self._at, chance_of = boundary(self._ahead, _CERTAIN, may_spend)
+        bad = self._closed.plus(self._minute).bad
+        self._luck = chance_of(bad) if bad >= self._at else None
+        return self._luck is not None
+
+    def find(self) -> Finding:
+        """Conclude; what is not certain is nothing to wait for."""
+        sums = self._closed.plus(self._minute)
+        if self._luck is None:
+            return Finding(Outcome.PASS, "")
+        levels = sums.bad / sums.total, sums.like_bad / sums.total
+        proof = f"more than any burst of a release that is well{by_luck(self._luck)}"
+        return Finding(Outcome.FAIL, sums.text("errors"), proof, levels=levels)
