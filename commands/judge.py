@@ -23,6 +23,7 @@ _STDIN = "-"
 class FileOrReplay(click.Group):
     """A command that takes a file, and has one command of its own: which it is, the first word says."""
 
+    allow_extra_args = False
     allow_interspersed_args = True
     parse_args = click.Command.parse_args
     invoke = click.Command.invoke
