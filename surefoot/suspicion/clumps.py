@@ -23,7 +23,7 @@ _LEARNING = 4.0
 _CALM = 1.2
 _DOUBT = 0.01
 _EARLY = 0.1
-_CALM_EARLY = 0.8
+_CALM_EARLY = 0.5
 _HALF_WAY = 0.4
 # A release that is well fails less than this, if nothing else is known.
 _HIGHEST = 0.05
