@@ -7,8 +7,11 @@ from math import ceil
 from surefoot.rollout import Plan
 from surefoot.vitals import Histogram
 
-# The whole rollout in so many parts: finer ones change what is seen by less than a percent, and take their time.
-_PARTS = 20
+# Looks are put together by the minute, as the judge does, and to so many parts of the time gone by then: the judge
+# learns most in the first minutes, and later ones can be coarser without changing what is seen.
+_MINUTE_S = 60.0
+_FINE = 8
+_FEWEST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +101,27 @@ def _stretch(plan: Plan, recent: Recent, percent: int, watch_s: float, begins_s:
 
 
 def parts(found: Sequence[Stretch]) -> Iterator[Part]:
-    """Yield the whole rollout in about as many parts, each within one stretch."""
-    total_s = sum(stretch.watch_s for stretch in found)
-    canary, stable, look = Whole(), Whole(), 0
+    """Yield the whole rollout in parts, each within one stretch: minutes at first, longer ones later on."""
+    least_s = min(_MINUTE_S, sum(stretch.watch_s for stretch in found) / _FEWEST)
+    canary, stable, before = Whole(), Whole(), 0
     for number, stretch in enumerate(found):
-        pieces = min(stretch.looks, max(2, ceil(_PARTS * stretch.watch_s / total_s)))
-        looked = Whole()
-        for piece in range(pieces):
-            looks, seconds = looked.add(stretch.looks / pieces), stretch.seen_s / pieces
-            look += looks
+        each_s, late_s, done = stretch.seen_s / stretch.looks, stretch.watch_s - stretch.seen_s, 0
+        while done < stretch.looks:
+            began_s = stretch.begins_s + done * each_s
+            looks = min(stretch.looks - done, ceil(max(least_s, began_s / _FINE) / each_s)) if each_s else stretch.looks
+            done += max(1, looks)
             yield Part(
                 number,
                 stretch.ours,
                 stretch.percent / 100,
-                seconds,
+                looks * each_s,
                 looks,
-                look,
-                stretch.begins_s + stretch.watch_s - stretch.seen_s + seconds * (piece + 1),
-                canary.add(seconds * stretch.canary_per_s),
-                stable.add(seconds * stretch.stable_per_s),
+                before + done,
+                stretch.begins_s + max(0.0, late_s) + done * each_s,
+                canary.add(looks * each_s * stretch.canary_per_s),
+                stable.add(looks * each_s * stretch.stable_per_s),
             )
+        before += stretch.looks
 
 
 class Whole:
