@@ -25,7 +25,7 @@ def verdict_of(look: Mapping[str, Any]) -> dict[str, Any]:
     sides = {side: _numbers(_vitals(look["seen"][side])) for side in ("stable", "canary")}
     so_far = {name: {"canary": canary, "stable": stable} for name, canary, stable in look.get("levels", ())}
     for name, bound in look.get("bounds", ()):
-        so_far.setdefault(name, {})["bound"] = bound
+        so_far.setdefault(name, {})["boundary"] = bound
     return {"at": look["what"], "outcome": look["outcome"], "reason": look["reason"], "so_far": so_far, **sides}
 
 

@@ -4,36 +4,55 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, groupby, pairwise
+from math import isnan, nan
 from typing import Any
 
-_STABLE, _CANARY, _STEP = "#6b7280", "#2563eb", "#d1d5db"
+_STEP = "#d1d5db"
+_LINES: Mapping[str, Mapping[str, Any]] = {
+    "stable": {"color": "#6b7280"},
+    "canary": {"color": "#2563eb"},
+    "boundary": {"color": "#dc2626", "linestyle": "--", "linewidth": 1.0},
+}
+# What is drawn: its name in the judge's words, times how much, and the title.
+_DRAWN = (("errors", 100.0, "failed so far, %"), ("p95", 1.0, "p95 so far, ms"))
+_LEAST = {"errors": 1.0, "p95": 1.0}
 # More than this cannot be told apart in the picture, and would make it heavy.
 _MOST_POINTS, _MOST_STEPS = 240, 10
 
 
 def comparison(looks: Sequence[Mapping[str, Any]]) -> str:
-    """Return a markdown image of both sides' p95 (ms) and failed requests (%), look by look; "" for fewer than two."""
+    """Return a markdown image of both sides' failed requests (%) and p95 (ms) over all looks so far, with the boundary.
+
+    Each point is what was seen up to that look, and the boundary is the canary's value from which it would have failed
+    there. Looks in which nobody could see are gaps. "" for fewer than two.
+    """
     if len(looks) < 2:
         return ""
     # Half a second to import: only where something is drawn.
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    looks = looks[:: -(-len(looks) // _MOST_POINTS)]
-    figure = Figure(figsize=(7, 2.4), layout="constrained")
-    for axis, name, title in zip(
-        figure.subplots(1, 2), ("p95_ms", "errors_percent"), ("p95, ms", "failed, %"), strict=True
-    ):
-        for side, colour in (("stable", _STABLE), ("canary", _CANARY)):
-            numbers = [look[side][name] for look in looks]
-            axis.plot(
-                range(1, len(looks) + 1), numbers, color=colour, label=side, marker="." if len(looks) < 60 else ""
-            )
-        axis.set_ylim(bottom=0, top=None if axis.get_ylim()[1] > 0.1 else 1)
+    looks = _some(looks)
+    figure = Figure(figsize=(7, 2.6), layout="constrained")
+    for axis, (name, scale, title) in zip(figure.subplots(1, 2), _DRAWN, strict=True):
+        so_far = [look.get("so_far", {}).get(name, {}) for look in looks]
+        values = {line: [each.get(line, nan) * scale for each in so_far] for line in _LINES}
+        for line, style in _LINES.items():
+            axis.plot(range(1, len(looks) + 1), values[line], label=line, **style)
+        seen = [value for line in ("stable", "canary") for value in values[line] if not isnan(value)]
+        # The boundary begins far above everything: the scale is that of what was seen, and of the boundary's end.
+        ends = [value for value in values["boundary"] if not isnan(value)][-1:]
+        axis.set_ylim(0, max([*seen, *ends, _LEAST[name]]) * 1.15)
         axis.set_title(title, fontsize=9, loc="left")
         axis.spines[["top", "right"]].set_visible(False)
         _mark_steps(axis, looks)
-    figure.axes[0].legend(fontsize=8, frameon=False, loc="lower left")
+    figure.axes[0].legend(fontsize=8, frameon=False, loc="upper right")
     return f"![canary and stable, look by look](data:image/svg+xml;base64,{_svg(figure)})"
+
+
+def _some(looks: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Return no more looks than can be told apart, the last always among them."""
+    each = -(-len(looks) // _MOST_POINTS)
+    return looks[(len(looks) - 1) % each :: each]
 
 
 def _mark_steps(axis: Any, looks: Sequence[Mapping[str, Any]]) -> None:

@@ -17,17 +17,22 @@ _SPREADS = (0.0, 0.25, 1.0)
 LUCKS = tuple(Luck(spread) for spread in _SPREADS)
 _BEFORE = np.log(np.array((0.94, 0.04, 0.02)))
 # A few minutes that happen to be calm do not tell that none are bursts: with a spread of 1, one in twenty pairs of
-# minutes looks calm. So few minutes are doubted, and bursts of that kind are believed instead.
+# minutes looks calm. So few minutes are doubted whole, and bursts of that kind are believed instead; then the doubt
+# falls with this power of their number.
 _FEW = 4.0
 _LEARNING = 4.0
-_CALM = 1.2
+_DOUBTED = np.array((0.0, 0.0, 1.0))
+# At the beginning of a watch there is little chance of a false alarm to be spent, so less doubt keeps it: it grows from
+# this to the whole by this part of the way, as fast as what is spent does.
 _DOUBT = 0.01
-_EARLY = 0.1
-_CALM_EARLY = 0.5
 _HALF_WAY = 0.4
+_GROWTH = 2.5
+# How far below its mean stable may have been by luck, in deviations: at the beginning of the way, and from here on.
+_EARLY = 0.1
+_CALM_EARLY, _CALM = 0.5, 1.2
 # A release that is well fails less than this, if nothing else is known.
 _HIGHEST = 0.05
-_DOUBTED = np.array((0.0, 0.0, 1.0))
+# (These were found by simulating healthy and broken rollouts, bench/judge.py, not by theory.)
 # Two hours of minutes tell enough.
 _MOST_MINUTES = 120
 
@@ -53,15 +58,14 @@ class Clumps:
         Before many minutes were seen bursts are believed instead, the more so the more of the plan's `way` is gone.
         """
         few = min(1.0, (_FEW / max(1, len(self._minutes))) ** _LEARNING)
-        doubt = few * min(1.0, max(_DOUBT, (way / _HALF_WAY) ** 2.5))
+        doubt = few * min(1.0, max(_DOUBT, (way / _HALF_WAY) ** _GROWTH))
         believed: Row = (1 - doubt) * self._weights + doubt * _DOUBTED
         return believed
 
     def rates(self, requests: int, failures: int, way: float) -> list[float]:
         """Return stable's level in an open minute under each of `LUCKS`, as high as it may well be.
 
-        Few minutes of bursts may all have been calm ones (the lower 2 % of their mean, by Wilson and Hilferty's
-        approximation). Where all goes badly at this moment, the minute's own level counts.
+        Few minutes of bursts may all have been calm ones. Where all goes badly at the moment, the minute's own counts.
         """
         total, bad = self._requests + requests, self._failures + failures
         usual, minutes = (bad + 0.5) / (total + 1), len(self._minutes) + 1
@@ -91,6 +95,9 @@ def _likely(failures: Row, middle: Row, spread: float) -> float:
 
 
 def _calm(spread: float, deviations: float) -> float:
-    """Return the lower 2 % of a gamma distribution with mean 1 and this squared coefficient of variation."""
+    """Return a gamma distribution's quantile so many normal deviations down, for mean 1 and this squared variation.
+
+    Wilson and Hilferty's approximation (Proceedings of the National Academy of Sciences 17, 1931).
+    """
     ninth = spread / 9
     return max(1e-3, 1 - ninth - deviations * sqrt(ninth)) ** 3

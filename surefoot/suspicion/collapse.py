@@ -32,22 +32,23 @@ class Collapse:
 
     def add(self, look: Look, way: float) -> None:  # noqa: ARG002
         """Take in one look; a minute's looks are one burst."""
+        if not look.canary.requests or not look.stable.requests:
+            return
         if self._minute.over or look.share != self._minute.share:
             self._closed = self._closed.plus(self._minute)
             self._walk = self._ahead
             self._walk.stop(self._at)
             self._minute = Minute()
         self._minute = minute = self._minute.plus(look, look.canary.errors, look.stable.errors)
-        if minute.tells:
-            rate = min(_HIGHEST, max(_MOST, _TIMES * minute.stable_bad / minute.stable))
-            self._ahead = self._walk.copy()
-            self._ahead.go(clumped(minute.canary, (rate,), _BURSTS))
+        rate = min(_HIGHEST, max(_MOST, _TIMES * minute.stable_bad / minute.stable))
+        self._ahead = self._walk.copy()
+        self._ahead.go(clumped(minute.canary, (rate,), _BURSTS))
 
     def crosses(self, may_spend: float) -> bool:
-        """Say whether the canary fails more than bursts could make it."""
+        """Say whether the canary fails more than bursts could make it; what stable does as well is no collapse."""
         self._at, chance_of = boundary(self._ahead, _CERTAIN, may_spend)
-        bad = self._closed.plus(self._minute).bad
-        self._luck = chance_of(bad) if bad >= self._at else None
+        sums = self._closed.plus(self._minute)
+        self._luck = chance_of(sums.bad) if sums.bad >= max(self._at, _TIMES * sums.like_bad) else None
         return self._luck is not None
 
     def find(self) -> Finding:

@@ -46,15 +46,10 @@ class Minute:
         """Return whether it is one: a look says only nearly how long it was."""
         return self.seconds > 57
 
-    @property
-    def tells(self) -> bool:
-        """Return whether both sides were asked: with nothing beside it, it cannot be told whose fault anything is."""
-        return bool(self.canary and self.stable)
-
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Both sides' failures and requests in all minutes that tell.
+    """Both sides' failures and requests in all minutes.
 
     `like_bad` are stable's failures had it had the canary's part of each minute's traffic, `like_spread` what their
     variance is made of.
@@ -69,7 +64,7 @@ class Sums:
 
     def plus(self, minute: Minute) -> "Sums":
         """Return them with one minute more."""
-        if not minute.tells:
+        if not minute.stable:
             return self
         return Sums(
             self.bad + minute.canary_bad,
@@ -116,11 +111,12 @@ class Failures:
     def add(self, look: Look, way: float) -> None:
         """Take in one look: the canary's part of what both had together in it."""
         self._way = way
+        if not look.canary.requests or not look.stable.requests:
+            return  # with nothing beside it, it cannot be told whose fault anything is
         if self._minute.over or look.share != self._minute.share:
             self._close()
         self._minute = self._minute.plus(look, self._counted(look.canary), self._counted(look.stable))
-        if self._minute.tells:
-            self._look_ahead(way)
+        self._look_ahead(way)
 
     def _look_ahead(self, way: float) -> None:
         """Let the walk go through the open minute, all at once: how it was cut into looks tells nothing."""
