@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from commands.foreseen import Foreseen, seen
 from commands.row import INDENT, WIDTH, broken
 from commands.terminal import Sign, Terminal
 from surefoot.release import Image, Release
 from surefoot.rollout import Plan
 from surefoot.service import Environment
-from surefoot.sight import Sight, sights
+from surefoot.sight import Sight
 from surefoot.target import Live
-from surefoot.units import count, duration, percent, took
+from surefoot.units import duration, percent, took
+from tasks.recent import Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,8 @@ class Outlook:
     """What would be done. `release` is None while nobody has said what the image is; `hash` needs it as well.
 
     `refusal` says why it would be refused now; `undo` is the way back by hand; `promises` is what the platform sees to
-    by itself, whatever becomes of Surefoot; `calls` are the reads that were made.
+    by itself, whatever becomes of Surefoot; `calls` are the reads that were made; `known` is what is known
+    of recent traffic.
     """
 
     environment: Environment
@@ -32,6 +35,7 @@ class Outlook:
     refusal: str = ""
     promises: tuple[str, ...] = ()
     calls: list[str] = field(default_factory=list)
+    known: Known = field(default_factory=Known)
 
     @property
     def exists(self) -> bool:
@@ -46,11 +50,14 @@ def lines(outlook: Outlook, terminal: Terminal) -> Iterator[str]:
     yield ""
     yield from _line("=" if outlook.exists else "+", "revision", _revision(outlook), terminal)
     yield from _line(" ", "smoke", _smoke(outlook), terminal)
-    yield from _climb(place.plan, terminal)
+    foreseen = Foreseen(place.plan, outlook.known)
+    yield from _climb(foreseen, terminal)
     if place.approval is not None:
         by = f" by {' or '.join(place.approval.approvers)}" if place.approval.approvers else ""
         yield from _line(" ", "approval", f"a yes{by} first, within {duration(place.approval.within_s)}", terminal)
     yield from _line(" ", "harm", _harm(place.plan), terminal)
+    if _watched(place.plan):
+        yield from _sees(foreseen, terminal)
     yield ""
     yield from _line(" ", "way back", f"{outlook.live.traffic}, ready", terminal)
     yield from _line(" ", "", f"surefoot rollback {place.service} {place.name}", terminal)
@@ -89,7 +96,7 @@ def as_fields(outlook: Outlook) -> dict[str, Any]:
         "revision_exists": outlook.exists,
         "checks": [check.name for check in place.checks],
         "steps": [{"percent": step.percent, "watch_seconds": step.watch_s} for step in plan.steps],
-        "sight": [_sight_fields(sight) for sight in sights(plan)],
+        **Foreseen(plan, outlook.known).as_fields(),
         "least_seconds": plan.shortest_s,
         "approval": {"approvers": approval.approvers, "within_seconds": approval.within_s} if approval else None,
         "way_back": dict(outlook.live.traffic.shares),
@@ -125,34 +132,45 @@ def _smoke(outlook: Outlook) -> str:
     return f"{checks} through the public address, when users are there: no revision is shown before"
 
 
-def _climb(plan: Plan, terminal: Terminal) -> Iterator[str]:
-    seen = {(sight.percent, sight.bake): sight for sight in sights(plan)}
-    if (0, False) in seen:
-        yield from _stretch(" ", "compare", seen[0, False], plan, terminal)
+def _climb(foreseen: Foreseen, terminal: Terminal) -> Iterator[str]:
+    plan = foreseen.plan
+    if plan.compare_s:
+        yield from _stretch(" ", "compare", plan.compare_s, foreseen.stretch(0), plan, terminal)
     for step in plan.steps:
         name = f"{step.percent:>3} %"
-        if (step.percent, False) in seen:
-            yield from _stretch("~", name, seen[step.percent, False], plan, terminal)
+        if step.watch_s:
+            yield from _stretch("~", name, step.watch_s, foreseen.stretch(step.percent), plan, terminal)
         else:
             yield from _line("~", name, "passed through", terminal)
-    if (100, True) in seen:
-        yield from _stretch(" ", "bake", seen[100, True], plan, terminal)
+    if plan.bake_s:
+        yield from _stretch(" ", "bake", plan.bake_s, foreseen.stretch(100, bake=True), plan, terminal)
 
 
-def _stretch(mark: str, name: str, sight: Sight, plan: Plan, terminal: Terminal) -> Iterator[str]:
-    said = f"{duration(sight.watch_s):<5} {count(sight.requests)} requests a side"
-    if sight.enough:
-        said += f": put back from {count(sight.fails_at)} failures ({percent(sight.fails_at / sight.requests)})"
-        yield from _line(mark, name, said, terminal)
+def _stretch(
+    mark: str, name: str, watch_s: float, sight: Sight | None, plan: Plan, terminal: Terminal
+) -> Iterator[str]:
+    if sight is None:
+        yield from _line(mark, name, duration(watch_s), terminal)
         return
-    more_s = (sight.needs - sight.requests) / plan.probes_per_s
-    how = f"held about {took(more_s)} more" if more_s <= plan.patience_s else "held until patience ends, then put back"
-    too_few = f"{said}, too few: it takes {count(sight.needs)} to pass; {how}"
-    yield from _line(terminal.sign(Sign.BLIND), name, too_few, terminal)
+    yield from _line(mark if sight.enough else terminal.sign(Sign.BLIND), name, seen(sight, plan), terminal)
+
+
+def _sees(foreseen: Foreseen, terminal: Terminal) -> Iterator[str]:
+    """Yield how the harm fares, and from which traffic that was computed."""
+    for good, text in foreseen.caught():
+        yield from _line(" " if good else terminal.sign(Sign.UNCLEAR), "sight", text, terminal)
+    known = bool(foreseen.known.source)
+    yield from _line(" " if known else terminal.sign(Sign.BLIND), "traffic", foreseen.traffic(), terminal)
+    if not known:
+        yield from (" " * INDENT + line for line in foreseen.table())
+
+
+def _watched(plan: Plan) -> bool:
+    return any((plan.compare_s, plan.bake_s, *(step.watch_s for step in plan.steps)))
 
 
 def _harm(plan: Plan) -> str:
-    if not any(sights(plan)):
+    if not _watched(plan):
         return "not looked for: no step of this climb is watched"
     harm, limits = plan.harm, plan.limits
     said = f"{percent(harm.error_rate)} more failures, or p50 or p95 slower by {percent(harm.latency)}"
@@ -169,16 +187,3 @@ def _line(mark: str, name: str, text: str, terminal: Terminal) -> Iterator[str]:
     first, *more = broken(text, min(terminal.width, WIDTH) - INDENT)
     yield f"  {mark} {name:<11} {first}".rstrip()
     yield from (" " * INDENT + line for line in more)
-
-
-def _sight_fields(sight: Sight) -> dict[str, Any]:
-    return {
-        "percent": sight.percent,
-        "bake": sight.bake,
-        "watch_seconds": sight.watch_s,
-        "requests_per_side": sight.requests,
-        "put_back_from_failures": sight.fails_at or None,
-        "rules_out_more_failures": sight.clears,
-        "needs_requests": sight.needs,
-        "enough": sight.enough,
-    }

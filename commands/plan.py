@@ -1,6 +1,7 @@
 """`surefoot plan`: what a release would do, and the way back; changes nothing."""
 
 import asyncio
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from commands.terminal import Terminal, document
 from surefoot.errors import NotNow
 from surefoot.release import Image
 from surefoot.service import Environment, Service
+from surefoot.units import parse_percent
 
 if TYPE_CHECKING:
     from commands.outlook import Outlook
@@ -22,27 +24,63 @@ if TYPE_CHECKING:
     from tasks.store.rollouts import Attempt
 
 
+_A_SECOND = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)/(s|min|m|h)")
+
+
+def _rate(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
+    """Return requests a second for `10/s`, `600/m` or `36000/h`."""
+    match = _RATE.fullmatch(text) if text else None
+    if text and (match is None or not float(match[1])):
+        raise click.BadParameter(f"{text!r} is not a rate of requests; write 10/s, 600/m or 36000/h")
+    return float(match[1]) / _A_SECOND[match[2]] if match else None
+
+
+def _share(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
+    try:
+        return parse_percent(text) if text else None
+    except ValueError as problem:
+        raise click.BadParameter(str(problem)) from None
+
+
 @click.command(
     epilog=examples(
         ("the climb, the way back, and what it can see", "surefoot plan shop production"),
         ("for this image, with the hash that a yes is bound to", "surefoot plan shop production --image R@sha256:…"),
+        (
+            "what it would see of ten users' requests a second",
+            "surefoot plan shop production --traffic 10/s --errors 0.5%",
+        ),
         codes="0 it could go · 2 bad input · 5 it would be refused",
     )
 )
 @click.argument("service", metavar="SERVICE|FILE")
 @click.argument("environment")
 @click.option("--image", default="", metavar="IMAGE", help="REPO@sha256:… or REPO:TAG.")
+@click.option("--traffic", metavar="RATE", callback=_rate, help="Users' requests to all of it, as 10/s: what if?")
+@click.option("--errors", metavar="PERCENT", callback=_share, help="How many of stable's fail, as 0.5%: what if?")
 @click.option("--json", "as_json", is_flag=True, help="One document on stdout.")
 @click.pass_context
-def plan(ctx: click.Context, *, service: str, environment: str, image: str, as_json: bool) -> None:
+def plan(
+    ctx: click.Context,
+    *,
+    service: str,
+    environment: str,
+    image: str,
+    traffic: float | None,
+    errors: float | None,
+    as_json: bool,
+) -> None:
     """Say what a release would do, how small a harm it can see, and the way back. Reads the cloud, changes nothing."""
     from commands.outlook import as_fields, lines  # noqa: PLC0415 (--help does without)
     from tasks import settings  # noqa: PLC0415
+    from tasks.recent import typed  # noqa: PLC0415
 
     found = settings.load(service)
     place = settings.environment(found, environment)
     wanted = pinned(image) if image else None
     outlook = asyncio.run(_outlook(found, place, wanted))
+    outlook = replace(outlook, known=typed(place, traffic, errors, outlook.known))
     code = exits.REFUSED if outlook.refusal else exits.DONE
     terminal: Terminal = ctx.obj
     if as_json:
@@ -58,6 +96,7 @@ def plan(ctx: click.Context, *, service: str, environment: str, image: str, as_j
 async def _outlook(service: Service, place: Environment, image: Image | None) -> "Outlook":
     from commands.kept import kept  # noqa: PLC0415 (--help does without)
     from commands.outlook import Outlook  # noqa: PLC0415
+    from tasks.recent import known_from  # noqa: PLC0415
     from tasks.rollout import canary_name  # noqa: PLC0415
     from tasks.store import rollouts  # noqa: PLC0415
     from tasks.targets import connect, promises, undo_command  # noqa: PLC0415
@@ -69,6 +108,7 @@ async def _outlook(service: Service, place: Environment, image: Image | None) ->
         async with kept() as store:
             past = await store.run(rollouts.history, place.key, limit=1) if store else []
             asked = await _asked(store, place, image) if store and image else None
+            known = await store.run(known_from, place) if store else known_from(None, place)
             hashed = await _hash(service, place, target, store, asked) if store and asked else ""
     finally:
         await target.close()
@@ -83,6 +123,7 @@ async def _outlook(service: Service, place: Environment, image: Image | None) ->
         refusal=await _refusal(place, live, past, image, asked),
         promises=promises(place.place, place.plan),
         calls=calls,
+        known=known,
     )
 
 

@@ -1,7 +1,7 @@
 """How much traffic a place has lately had, and how well it was answered: from what its rollouts saw."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
@@ -22,8 +22,8 @@ _ROLLOUTS, _LOOKS = 5, 120
 class Known:
     """Recent traffic and where it is known from, in words: `source` is "" where nobody knows how many users come."""
 
-    recent: Recent
-    source: str
+    recent: Recent = field(default_factory=Recent)
+    source: str = "as the plan says"
 
 
 def typed(environment: Environment, per_s: float | None, error_rate: float | None, known: Known) -> Known:
@@ -57,7 +57,7 @@ def _by_users(environment: Environment) -> bool:
 
 
 def _late(environment: Environment) -> Recent:
-    """Return how late the source is, by its settings: to connect to it takes an SDK, and a right that may be missing."""
+    """Return how late the source is, by its settings: connecting takes an SDK, and a right that may be missing."""
     if not _by_users(environment):
         return Recent()
     kind = environment.vitals.source

@@ -29,7 +29,8 @@ _MOST_SLOWER = 9.0
 class Sight:
     """What one stretch of looking can see, with all that was seen before it in the rollout; rates are from 0 to 1.
 
-    `requests` go to the canary in it and `stable_requests` to stable; `ours`: they are our own. So many more failures,
+    `requests` go to the canary in it and `stable_requests` to stable; `ours`: they are our own, and
+    without `sees` they do not meet what only users do. So many more failures,
     and so much slower at a quantile (0.25: a quarter), are caught by its end in 8 of 10 rollouts (None: nothing is).
     A canary that fails `fails_at` requests by then is put back (0: none is). A healthy one that had as many as
     expected rules `clears` more failures out, and can pass with `needs` requests (infinity: never) of which it has had
@@ -40,6 +41,7 @@ class Sight:
     watch_s: float
     bake: bool
     ours: bool
+    sees: bool
     requests: int
     stable_requests: int
     so_far: int
@@ -120,6 +122,7 @@ class Foresight:
                 stretch.watch_s,
                 stretch.bake,
                 stretch.ours,
+                not (stretch.ours and self._users),
                 stretch.canary,
                 stretch.stable,
                 seen.canary,
@@ -134,6 +137,10 @@ class Foresight:
     def harm(self, name: str) -> float:
         """Return the harm that is looked for: absolute for `errors`, relative for `p50` and `p95`."""
         return self._curves[name].harm
+
+    def least(self, name: str) -> float | None:
+        """Return the smallest harm that the whole rollout catches in 8 of 10, None where it catches none."""
+        return self._curves[name].smallest(len(self.parts) - 1) if self.parts else None
 
     def chance(self, name: str) -> Chance:
         """Return how the plan's own harm fares in the whole rollout."""
