@@ -86,14 +86,11 @@ class Judge:
     def _failure(self, suspicion: Suspicion) -> Verdict:
         """Name what decided first, with its proof; then what else there is to see."""
         findings = {each: each.find() for each in self._suspicions}
-        said, decided = (
-            _said({each: found for each, found in findings.items() if each is not suspicion}),
-            _said(findings),
-        )
-        example = _example(self._examples, suspicion.name)
         found = findings[suspicion]
-        text = "; ".join(filter(None, [f"{found.text}: {found.proof}", example, said.reason]))
-        return replace(decided, outcome=Outcome.FAIL, reason=text)
+        others = {each: other for each, other in findings.items() if other.text != found.text}
+        example = _example(self._examples, suspicion.name)
+        text = "; ".join(filter(None, [f"{found.text}: {found.proof}", example, _said(others).reason]))
+        return replace(_said(findings), outcome=Outcome.FAIL, reason=text)
 
     def _unclear(self, said: Verdict, factor: float) -> Verdict:
         """Say how much more would settle it, at the rate that requests came so far."""

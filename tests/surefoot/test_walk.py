@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from surefoot.walk import Luck, Walk, alike, boundary, chance
+from surefoot.walk import Luck, Walk, alike, boundary, chance, clumped
 
 ONE = np.ones(1)
 # What was seen together, the canary's requests and stable's, at each of four looks.
@@ -55,9 +55,9 @@ class TestOneLook:
         expected = stats.nchypergeom_fisher.sf(np.arange(-1, 20), 150, 60, 20, exp(tilt))
         assert walk.beyond(np.arange(21.0))[0] == pytest.approx(expected, rel=1e-7, abs=1e-12)
 
-    @pytest.mark.parametrize(("spread", "tilt"), [(0.25, 0.0), (1.0, 0.0), (0.01, 0.3), (1.0, -0.5)])
+    @pytest.mark.parametrize(("spread", "tilt"), [(0.25, 0.0), (1.0, 0.0), (0.01, -0.2), (0.25, -0.5)])
     def test_with_clumps_it_is_one_of_two_negative_binomials_whose_sum_is_known(self, spread, tilt):
-        together, canary, stable, rate = 30, 400, 700, 0.02
+        together, canary, stable, rate = 30, 100, 900, 0.03
         counts, clumps = np.arange(together + 1), 1 / spread
 
         means = canary * rate * exp(tilt), stable * rate
@@ -66,6 +66,29 @@ class TestOneLook:
         walk = gone(alike(together, canary, stable, [rate], [Luck(spread, tilt)]))
         expected = pairs[::-1].cumsum()[::-1] / pairs.sum()
         assert walk.beyond(counts.astype(float))[0] == pytest.approx(expected, rel=1e-7, abs=1e-12)
+
+    @pytest.mark.parametrize("spread", [0.135, 1.0, 8.0, 8_000.0])
+    @pytest.mark.parametrize("tilt", [-1.0, 0.0])
+    @pytest.mark.parametrize("many", [1, 100])
+    def test_however_large_the_clumps_a_side_gets_its_part_on_average(self, spread, tilt, many):
+        # Half of all requests, a tenth of them the canary's: clumps of more than all it has would leave it nothing.
+        share = alike(300 * many, 60 * many, 540 * many, [0.5], [Luck(spread, tilt)])
+
+        points = share.start + share.step * np.arange(len(share.chances[0]))
+        fair = 300 * many * exp(tilt) / (exp(tilt) + 9)
+        deviation = sqrt(share.chances[0] @ (points - fair) ** 2)
+        assert points @ share.chances[0] == pytest.approx(fair, abs=0.011 * deviation)
+
+    @pytest.mark.parametrize(
+        ("requests", "rate", "spread"), [(60, 0.01, 1.0), (6_000, 0.05, 0.25), (10**6, 0.002, 1.0)]
+    )
+    def test_clumps_of_one_side_alone_are_negative_binomial(self, requests, rate, spread):
+        walk = gone(clumped(requests, [rate], [Luck(spread)]))
+
+        drawn = stats.nbinom(1 / spread, 1 / (1 + requests * rate * spread))
+        for times in (0.5, 1, 3):
+            count = round(times * requests * rate)
+            assert tail(walk, count)[0] == pytest.approx(drawn.sf(count - 1), rel=0.01)
 
     @pytest.mark.parametrize("requests", [1_000, 100_000, 10_000_000])
     def test_a_lasting_difference_is_as_large_with_much_traffic(self, requests):
@@ -117,7 +140,7 @@ class TestManyLooks:
         walk, spent, alive = Walk(), 0.0, {0: 1.0}
         for (together, canary, stable), may_spend in zip(LOOKS, SPENDING, strict=True):
             walk.go(alike(together, canary, stable))
-            bound, _ = boundary([(walk, ONE)], may_spend)
+            bound, _ = boundary(walk, ONE, may_spend)
             walk.stop(bound)
             drawn, reached = stats.hypergeom(canary + stable, canary, together), {}
             for (so_far, likely), more in product(alive.items(), range(together + 1)):
@@ -133,17 +156,17 @@ class TestManyLooks:
         walk.stop(5)
         walk.go(alike(*LOOKS[2]))
 
-        _, chance_of = boundary([(walk, ONE)], 0.01)
+        _, chance_of = boundary(walk, ONE, 0.01)
 
         assert chance_of(10) == pytest.approx(walk.spent[0] + tail(walk, 10)[0])
         assert chance_of(10) > tail(walk, 10)[0]
 
     def test_kinds_of_luck_count_as_much_as_they_are_likely(self):
-        even, clumped = gone(alike(10, 50, 50)), gone(alike(10, 50, 50, [0.1], [Luck(1.0)]))
+        walk = gone(alike(10, 50, 50, [0.0, 0.1], [Luck(), Luck(1.0)]))
 
-        _, chance_of = boundary([(even, np.array([0.7])), (clumped, np.array([0.3]))], 0.01)
+        _, chance_of = boundary(walk, np.array([0.7, 0.3]), 0.01)
 
-        assert chance_of(9) == pytest.approx(0.7 * tail(even, 9)[0] + 0.3 * tail(clumped, 9)[0])
+        assert chance_of(9) == pytest.approx(0.7 * tail(walk, 9)[0] + 0.3 * tail(walk, 9)[1])
 
     def test_many_looks_with_much_traffic_stay_as_sharp_as_one_of_their_sum(self):
         walk = gone(*[alike(40_000, 10**6, 10**6)] * 50)
@@ -192,7 +215,7 @@ class TestStop:
         walk = gone(alike(*LOOKS[0]))
         walk.stop(3)
 
-        assert boundary([(walk, ONE)], walk.spent[0] / 2)[0] == inf
+        assert boundary(walk, ONE, walk.spent[0] / 2)[0] == inf
 
 
 def test_a_copy_goes_its_own_way():
@@ -209,7 +232,7 @@ def test_a_copy_goes_its_own_way():
 
 def test_a_walk_that_saw_nothing_never_crosses():
     for may_spend in (1e-12, 0.01, 0.999):
-        assert boundary([(Walk(), ONE)], may_spend)[0] > 0
+        assert boundary(Walk(), ONE, may_spend)[0] > 0
 
 
 @settings(max_examples=40)
@@ -217,7 +240,7 @@ def test_a_walk_that_saw_nothing_never_crosses():
 def test_who_may_spend_more_fails_no_later(looks, one, other):
     walk = gone(*(alike(*look[:3]) for look in looks))
 
-    assert boundary([(walk, ONE)], max(one, other))[0] <= boundary([(walk, ONE)], min(one, other))[0]
+    assert boundary(walk, ONE, max(one, other))[0] <= boundary(walk, ONE, min(one, other))[0]
 
 
 @settings(max_examples=40)
@@ -227,6 +250,6 @@ def test_what_is_left_and_what_was_spent_are_always_everything_and_never_more_th
     for number, (together, canary, stable, _) in enumerate(looks, 1):
         walk.go(alike(together, canary, stable, [0.01, 0.01], [Luck(), Luck(0.25)]))
         may_spend = most * number / len(looks)
-        walk.stop(boundary([(walk, np.array([0.5, 0.5]))], may_spend)[0])
+        walk.stop(boundary(walk, np.array([0.5, 0.5]), may_spend)[0])
         assert total(walk) == pytest.approx([1, 1])
         assert walk.spent.mean() <= may_spend + 1e-12
