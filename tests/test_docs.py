@@ -14,7 +14,8 @@ import pytest
 from commands import exits
 from commands.ends import _CODES
 from commands.menu import COMMANDS
-from surefoot.judge import difference_bound
+from surefoot.bounds import difference
+from surefoot.suspicion import SURE
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / ".github").glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -95,5 +96,5 @@ def test_the_page_about_the_judge_has_the_judges_own_numbers():
     rows = re.findall(r"^\| ([\d.]+) % \| (\d+) \|$", page, re.MULTILINE)
     assert len(rows) == 3
     for harm, requests in rows:
-        enough = next(each for each in count(1) if difference_bound(0, each, 0, each) < float(harm) / 100)
+        enough = next(each for each in count(1) if difference(0, each, 0, each, SURE)[1] < float(harm) / 100)
         assert enough == int(requests), harm
