@@ -65,6 +65,22 @@ def test_more_errors_than_requests_cannot_be(requests, errors):
         Vitals(requests, errors)
 
 
+@pytest.mark.parametrize(("name", "number"), [("5xx", 6), ("5xx", -1), ("teapot", 1), ("", 0)])
+def test_a_class_that_is_none_or_more_of_one_than_requests_cannot_be(name, number):
+    with pytest.raises(ValueError, match=f"{number} {name} of 5 requests cannot be"):
+        Vitals(5, 0, classes=((name, number),))
+
+
+def test_refusals_need_not_be_errors():
+    assert Vitals(5, 0, classes=(("4xx", 5),)).error_rate == 0.0
+
+
+def test_classes_add_up():
+    one, other = Vitals(5, 1, classes=(("5xx", 1), ("4xx", 2))), Vitals(5, 2, classes=(("5xx", 2),))
+
+    assert (one + other).classes == (("5xx", 3), ("4xx", 2))
+
+
 def test_an_error_rate_needs_requests():
     assert Vitals(200, 5).error_rate == 0.025
     assert Vitals().error_rate == 0.0
