@@ -100,9 +100,19 @@ def test_the_core_asks_nobody_for_the_time_and_writes_nowhere(path):
     assert not calls(path) & {"now", "utcnow", "today", "monotonic", "perf_counter", "open", "print", "sleep", "input"}
 
 
-def test_scipy_and_numpy_are_loaded_by_nothing_that_a_person_waits_for():
-    code = "import sys, surefoot.judge, surefoot.rollout; sys.exit(bool({'numpy', 'scipy'} & set(sys.modules)))"
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+# What `--help`, `status`, `history` and `watch` load, at the top and where they begin to work.
+TYPED = (
+    *("commands.cli", "commands.status", "commands.history", "commands.watch", "commands.follow", "commands.kept"),
+    *("commands.story", "surefoot.notice", "tasks.settings", "tasks.store.current", "tasks.store.rollouts"),
+)
+
+
+@pytest.mark.parametrize("module", TYPED)
+def test_scipy_and_numpy_are_loaded_by_nothing_that_a_person_waits_for(module):
+    heavy = {"numpy", "scipy", "surefoot.judge"}
+    code = f"import sys, {module}; print(*sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == []
 
 
 def test_flows_hold_no_sleep_no_cloud_and_no_arithmetic():
