@@ -444,11 +444,11 @@ class TestOften:
         assert put_back(12, lambda rng: drawn(rng, 100), lambda rng: drawn(rng, 100, 0.0, 30.0), looks=6) == 12
 
     @pytest.mark.campaign
-    @pytest.mark.parametrize("looks", [10, 30, 120])
+    @pytest.mark.parametrize("looks", [10, 30])
     @pytest.mark.parametrize(("requests", "rate"), [(20, 0.005), (100, 0.005), (100, 0.05), (2_000, 0.001)])
     def test_a_healthy_release_is_put_back_in_at_most_one_rollout_of_a_hundred(self, requests, rate, looks):
         def well(rng):
             return drawn(rng, requests, rate)
 
-        # 1 % of 400 are 4; more than 10 would come by luck in 1 of 350 cells, and the seed is fixed.
-        assert put_back(400, well, well, looks=looks) <= 10
+        # 1 % of 100 are 1; more than 4 would come by luck in 1 of 290 cells, and the seed is fixed.
+        assert put_back(100, well, well, looks=looks) <= 4
