@@ -87,7 +87,7 @@ class Foresight:
         """Yield what is seen of each harm, spending what the judge gives to its suspicion."""
         harm, rate, levels = self.plan.harm, self.recent.error_rate, Levels()
         spends = self._spends()
-        failing = Failing(self.parts, spends["errors"], rate, self._errors, self._users)
+        failing = Failing(self.parts, spends["errors"], rate, harm.error_rate, self._errors, users=self._users)
         yield "errors", Curve(failing.caught, harm.error_rate, max(harm.error_rate, 1 - rate))
         # Every level is worse than that: so the bound is where luck ends, whatever the harm.
         faster_ms = -milliseconds(quantile_step(np.cumsum(self._shape), QUANTILES["p50"])) / 2

@@ -1,7 +1,6 @@
 """How surely so many more failures are caught: the judge's own suspicion, shown looks that bring what is expected."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from math import ceil, inf
 
 from surefoot.sight.stretches import Part, Whole
@@ -9,57 +8,85 @@ from surefoot.suspicion import Suspicion
 from surefoot.vitals import Look, Vitals
 from surefoot.walk import Walk, chance
 
-# Never and always, for a distribution that needs a rate between.
-_LEAST, _MOST = 1e-7, 1 - 1e-7
+# Harms that the suspicion is shown, up to every request; the first is below half of the plan's, and puts nothing back.
+_BELOW, _SHOWN = 0.47, 18
+_MOST = 1 - 1e-9
 
 
-@dataclass(frozen=True, slots=True)
 class Failing:
     """One rollout's looks: `rate` of stable's requests fail, and each part's looks may spend what `spends` says.
 
     With `users`, the harm is one that only users meet: requests of our own do not fail on either side.
     """
 
-    parts: Sequence[Part]
-    spends: Sequence[float]
-    rate: float
-    suspicion: Callable[[], Suspicion]
-    users: bool
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        spends: Sequence[float],
+        rate: float,
+        harm: float,
+        new: Callable[[], Suspicion],
+        *,
+        users: bool,
+    ) -> None:
+        """Look for an absolute `harm` with suspicions that `new` makes."""
+        self._parts, self._spends, self._new = parts, spends, new
+        self._meets = [not (users and part.ours) and bool(part.stable) for part in parts]
+        self._rates = [0.0 if users and part.ours else rate for part in parts]
+        low, most = harm * _BELOW, max(harm, 1 - rate)
+        shown = [low * (most / low) ** (number / (_SHOWN - 1)) for number in range(_SHOWN)]
+        self.bounds = list(self._least([list(self._shown(jump)) for jump in shown]))
 
     def caught(self, jump: float) -> tuple[list[float], list[float]]:
-        """Return the chance of having been caught by each part's end, and how many failures it takes there."""
-        suspicion, walk = self.suspicion(), Walk()
-        bad, other, trials, total = Whole(), Whole(), Whole(), 0
-        caught, bounds = [], []
-        for part, spend in zip(self.parts, self.spends, strict=True):
-            rate = 0.0 if self.users and part.ours else self.rate
-            worse = rate if self.users and part.ours else min(1.0, rate + jump)
+        """Return the chance of having been caught by each part's end, and how many failures it takes there.
+
+        The canary's failures vary, and so do stable's, by which the bound goes up and down: for that as many more are
+        drawn as vary as much, and the bound is higher by their mean.
+        """
+        walk, more, caught = Walk(), 0.0, []
+        for part, bound, rate, meets in zip(self._parts, self.bounds, self._rates, self._meets, strict=True):
+            worse = min(_MOST, rate + jump) if meets else rate
+            if part.canary and part.stable and worse:
+                walk.go(chance(part.canary, worse))
+                if also := min(0.5, rate * part.canary / part.stable):
+                    walk.go(chance(part.canary, also))
+                    more += part.canary * also
+            walk.stop(bound + more)
+            caught.append(float(walk.spent[0]))
+        return caught, self.bounds
+
+    def _shown(self, jump: float) -> Iterator[tuple[int, float]]:
+        """Yield the canary's failures by each part's end, all as expected, and how many would be too many then."""
+        suspicion, bad, other = self._new(), Whole(), Whole()
+        failures = requests = 0
+        for part, spend, rate, meets in zip(self._parts, self._spends, self._rates, self._meets, strict=True):
+            worse = min(1.0, rate + jump) if meets else rate
             counts = min(part.canary, bad.add(part.canary * worse)), min(part.stable, other.add(part.stable * rate))
-            suspicion.add(_look(part, *counts), part.look / self.parts[-1].look)
+            suspicion.add(_look(part, *counts), part.look / self._parts[-1].look)
             suspicion.crosses(spend)
             if part.canary and part.stable:
-                total += part.canary
-                like = _like(part, worse, rate)
-                if worse and (number := trials.add(part.canary * worse / like)):
-                    walk.go(chance(number, like))
+                failures, requests = failures + counts[0], requests + part.canary
             share = suspicion.find().bound
-            bounds.append(inf if share is None else ceil(share * total - 1e-6))
-            walk.stop(bounds[-1])
-            caught.append(float(walk.spent[0]))
-        return caught, bounds
+            yield failures, inf if share is None else ceil(share * requests - 1e-6)
+
+    def _least(self, shown: Sequence[Sequence[tuple[int, float]]]) -> Iterator[float]:
+        """Yield the fewest failures that put back at each part's end.
+
+        The bound rises with the failures: it lies between that of the last harm that stayed below its own, and that
+        of the first that did not.
+        """
+        for number in range(len(self._parts)):
+            low = 1.0
+            for each in shown:
+                failures, bound = each[number]
+                if failures >= bound:
+                    yield ceil((low + max(low, bound)) / 2)
+                    break
+                low = max(low, bound if bound < inf else failures + 1.0)
+            else:
+                yield inf
 
 
 def _look(part: Part, bad: int, other: int) -> Look:
     canary, stable = Vitals(part.canary, bad, seconds=part.seconds), Vitals(part.stable, other, seconds=part.seconds)
     return Look(stable, canary, 0.0 if part.ours else part.share)
-
-
-def _like(part: Part, worse: float, rate: float) -> float:
-    """Return the rate of the binomial distribution that varies as the canary's failures do, against their bound.
-
-    The bound rises with the failures of both sides, the canary's own among them: what is compared is the canary's
-    number less its share of both, the variance of which is this one's, at the canary's own mean.
-    """
-    share = part.canary / (part.canary + part.stable)
-    varies = (1 - worse) * (1 - share) * (1 - share * (1 - rate / worse)) if worse else 1.0
-    return min(_MOST, max(_LEAST, 1 - varies))

@@ -16,7 +16,8 @@ from surefoot.walk import Luck, Share, Walk, alike
 # Where nothing is known of the latencies: log-normal, as wide as their mean (a coefficient of variation of 1).
 _USUAL_MS = 100.0
 _WIDTH = sqrt(log(2))
-_FEWEST = 3
+# As the judge: so many slow answers are cut together, and the odds to be slow are held to fall no flatter or steeper.
+_FEWEST, _FLATTEST, _STEEPEST = 3, 0.1, 30.0
 _LEAST = 1e-9
 # How many steps on both sides tell how steep it is.
 _NEAR = 10
@@ -145,7 +146,7 @@ class Slowing:
         """Return how steeply the odds to be slow fall with the latency, logarithms both."""
         at = float(np.interp(self._q - 1, -self._slower, self._steps))
         near = [_odds(np.interp(at + apart, self._steps, self._slower)) for apart in (-_NEAR, _NEAR)]
-        return max(0.1, (near[0] - near[1]) / (2 * _NEAR * _STEP))
+        return min(_STEEPEST, max(_FLATTEST, (near[0] - near[1]) / (2 * _NEAR * _STEP)))
 
 
 def _mean(share: Share) -> float:
