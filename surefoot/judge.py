@@ -156,7 +156,8 @@ def _silence(look: Look) -> str:
         return f"cannot compare: canary fails {percent(look.canary.error_rate)} of its requests, and stable gets none"
     if look.stable.error_rate > _ILL and look.canary.error_rate > _ILL:
         return f"cannot compare: stable itself fails {percent(look.stable.error_rate)} of its requests"
-    if look.stable.latency_ms.counts and not look.canary.latency_ms.counts and not look.canary.errors:
+    answered = look.canary.requests > look.canary.errors
+    if answered and look.stable.latency_ms.counts and not look.canary.latency_ms.counts:
         return "could not look: nobody saw how long canary took"
     return ""
 

@@ -167,7 +167,7 @@ class TestCannotSay:
         assert "stable itself fails 50 %" in verdict.reason
 
     def test_requests_without_latencies_do_not_pass_however_good_they_were_before(self):
-        looks = [Look(side(), side())] * 5 + [Look(side(), side(latency=Histogram()))]
+        looks = [Look(side(), side())] * 5 + [Look(side(), side(200, 1, Histogram()))]
 
         assert rollout(looks)[-2].outcome is Outcome.PASS
         assert rollout(looks)[-1].reason == "could not look: nobody saw how long canary took"
