@@ -65,3 +65,13 @@ def test_looking_makes_no_store(prefect: RealPrefect, tmp_path: Path) -> None:
     assert typed(prefect, "history", **store).stdout == "Nothing was released here yet.\n"
     assert typed(prefect, "watch", "unkept", "production", **store).stdout.startswith("Nothing was ever released to")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_would_be_seen_at_another_traffic_can_be_asked(prefect: RealPrefect) -> None:
+    prefect.service("whatif")
+    document = answered(prefect, "plan", "whatif", "production", "--traffic", "600/m", "--errors", "0.5%")
+    assert document["traffic"] == {"known": "as typed", "requests_per_second": 10.0, "error_rate": 0.005}
+    wrong = typed(prefect, "plan", "whatif", "production", "--traffic", "ten")
+    assert wrong.returncode == 2
+    assert "'ten' is not a rate of requests; write 10/s, 600/m or 36000/h" in wrong.stderr
+    assert typed(prefect, "plan", "whatif", "production", "--errors", "half").returncode == 2

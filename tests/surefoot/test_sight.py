@@ -166,7 +166,7 @@ def test_half_of_what_is_caught_is_caught_by_the_median_and_a_larger_harm_sooner
 
 
 def test_known_latencies_are_taken_instead_of_usual_ones():
-    steady = Histogram.of((float(ms), 10) for ms in range(95, 106))
+    steady = Histogram.of((float(ms), 10) for ms in range(60, 140))
     found, usual = (sights(CLIMB, replace(USERS, latency_ms=each))[0] for each in (steady, Histogram()))
     assert found.slower["p50"] < usual.slower["p50"]
 
