@@ -107,7 +107,7 @@ class Foreseen:
 
 def seen(sight: Sight, plan: Plan) -> str:
     """Return one stretch: its requests, what they show, and whether a healthy release can pass."""
-    whose = f"requests{' of ours' if not sight.sees and sight.ours else ''}"
+    whose = f"requests{'' if sight.sees else ' of ours'}"
     sides = (
         f"{whose} to each side" if sight.ours else f"{whose} to it of {count(sight.requests + sight.stable_requests)}"
     )
@@ -116,6 +116,8 @@ def seen(sight: Sight, plan: Plan) -> str:
 
 
 def _shows(sight: Sight) -> str:
+    if not sight.sees:
+        return ": what only users do is not seen"
     slower = sight.slower.get("p95")
     found = [
         f"{percent(sight.more_errors)} more failures" if sight.more_errors is not None else "",
@@ -123,7 +125,7 @@ def _shows(sight: Sight) -> str:
     ]
     if any(found):
         return f": sees {' or '.join(filter(None, found))} in 8 of 10 rollouts"
-    return ": what only users do is not seen" if not sight.sees else ": sees nothing surely"
+    return ": sees nothing surely"
 
 
 def _held(sight: Sight, plan: Plan) -> str:
