@@ -52,9 +52,11 @@ class Judge:
         self.looks += 1
         self._latest = looks
         part, way = self._terms.may_spend(self.looks) / self._parts, self.looks / self._terms.planned_looks
-        for look in looks:
-            if not look.stable.blind and not look.canary.blind:
-                self._take(look, way)
+        seen = [look for look in looks if not look.stable.blind and not look.canary.blind]
+        if not seen:
+            return False
+        for look in seen:
+            self._take(look, way)
         crossed = [each for each in self._suspicions if each.crosses(part * each.weight)]
         self.failed = crossed[0] if crossed else None
         return self.failed is not None

@@ -28,17 +28,19 @@ class Collapse:
         self._walk = self._ahead = Walk()
         self._minute, self._closed = Minute(), Sums()
         self._at = float("inf")
+        self._way = 0.0
         self._luck: float | None = None
 
-    def add(self, look: Look, way: float) -> None:  # noqa: ARG002
+    def add(self, look: Look, way: float) -> None:
         """Take in one look; a minute's looks are one burst."""
+        before, self._way = self._way, way
         if not look.canary.requests or not look.stable.requests:
             return
-        if self._minute.over or look.share != self._minute.share:
+        if self._minute.ends(look, before):
             self._closed = self._closed.plus(self._minute)
             self._walk = self._ahead
             self._walk.stop(self._at)
-            self._minute = Minute()
+            self._minute = Minute(began=before)
         self._minute = minute = self._minute.plus(look, look.canary.errors, look.stable.errors)
         rate = min(_HIGHEST, max(_MOST, _TIMES * minute.stable_bad / minute.stable))
         self._ahead = self._walk.copy()

@@ -17,11 +17,19 @@ Counted = Callable[[Vitals], int]
 # A difference below this part of the harm is no harm, however certain.
 _MARGIN = 0.5
 _MOST_TIMES = 1e6
+# A minute, and a thirtieth of the way, each less what rounding takes.
+_MINUTE_S = 57.0
+_PART = 1 / 30 - 1e-6
+# A side that should have had more requests than this and had none was not there; fewer are missing by chance.
+_MISSING = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """What a minute of looks had: requests and failures of both sides."""
+    """What a minute of looks had, or a thirtieth of a shorter watch: requests and failures of both sides.
+
+    A burst is held to last about as long. `began` is how much of the plan's looks there were before it.
+    """
 
     canary: int = 0
     canary_bad: int = 0
@@ -29,6 +37,7 @@ class Minute:
     stable_bad: int = 0
     seconds: float = 0.0
     share: float = 0.0
+    began: float = 0.0
 
     def plus(self, look: Look, bad: int, other: int) -> "Minute":
         """Return it with one look more."""
@@ -39,12 +48,12 @@ class Minute:
             self.stable_bad + other,
             self.seconds + look.stable.seconds,
             look.share,
+            self.began,
         )
 
-    @property
-    def over(self) -> bool:
-        """Return whether it is one: a look says only nearly how long it was."""
-        return self.seconds > 57
+    def ends(self, look: Look, before: float) -> bool:
+        """Return whether it is over before this look; a look says only nearly how long it was."""
+        return self.seconds > _MINUTE_S or before - self.began > _PART or look.share != self.share
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,7 @@ class Sums:
 
     def plus(self, minute: Minute) -> "Sums":
         """Return them with one minute more."""
-        if not minute.stable:
+        if not minute.stable or not minute.canary:
             return self
         return Sums(
             self.bad + minute.canary_bad,
@@ -110,11 +119,11 @@ class Failures:
 
     def add(self, look: Look, way: float) -> None:
         """Take in one look: the canary's part of what both had together in it."""
-        self._way = way
-        if not look.canary.requests or not look.stable.requests:
+        before, self._way = self._way, way
+        if not self._beside(look):
             return  # with nothing beside it, it cannot be told whose fault anything is
-        if self._minute.over or look.share != self._minute.share:
-            self._close()
+        if self._minute.ends(look, before):
+            self._close(before)
         self._minute = self._minute.plus(look, self._counted(look.canary), self._counted(look.stable))
         self._look_ahead(way)
 
@@ -124,6 +133,16 @@ class Failures:
         if together := minute.canary_bad + minute.stable_bad:
             rates = self._clumps.rates(minute.stable, minute.stable_bad, way)
             self._ahead.go(alike(together, minute.canary, minute.stable, rates, LUCKS))
+
+    def _beside(self, look: Look) -> bool:
+        """Return whether both sides were there: one that had no request may have had none by chance."""
+        canary, stable, sums = look.canary.requests, look.stable.requests, self._sums
+        if canary and stable:
+            return True
+        if not sums.total or not sums.stable_total:
+            return False
+        due = stable * sums.total / sums.stable_total if stable else canary * sums.stable_total / sums.total
+        return due < _MISSING
 
     @property
     def _sums(self) -> "Sums":
@@ -137,14 +156,14 @@ class Failures:
             self._luck = chance_of(sums.bad)
         return self._luck is not None
 
-    def _close(self) -> None:
+    def _close(self, before: float) -> None:
         """End the minute: a burst does not last longer, and what would have crossed in it is taken away."""
         self._closed = self._sums
         self._walk = self._ahead
         self._walk.stop(self._at)
         if self._minute.stable:
             self._clumps.add(self._minute.stable, self._minute.stable_bad)
-        self._minute = Minute()
+        self._minute = Minute(began=before)
 
     def find(self) -> Finding:
         """Conclude: certain and large enough is a failure, ruled out is well, anything else needs more."""

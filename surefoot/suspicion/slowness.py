@@ -2,7 +2,8 @@
 
 from collections import deque
 from collections.abc import Sequence
-from math import exp, inf, log, log1p
+from math import exp, inf, log, log1p, sqrt
+from statistics import NormalDist
 
 import numpy as np
 
@@ -25,6 +26,7 @@ _PASSING = 0.01
 _NODES = (-2.856970, -1.355626, 0.0, 1.355626, 2.856970)
 _WEIGHTS = np.array((0.011257, 0.222076, 0.533333, 0.222076, 0.011257))
 _MINUTE_S = 60.0
+_SURE_Z = NormalDist().inv_cdf(SURE)
 _MOST_MINUTES = 120
 # The median of chi-squared with one degree of freedom.
 _MEDIAN_OF_SQUARE = 0.4549
@@ -52,7 +54,8 @@ class Slowness:
         self._minute: Window | None = None
         self._own: deque[tuple[float, float]] = deque(maxlen=_MOST_MINUTES)
         self._apart: deque[tuple[float, float]] = deque(maxlen=_MOST_MINUTES)
-        self._inflation = 1.0
+        # What passes from stretch to stretch, variances of the ratio's logarithm added up, and how many there were.
+        self._passed, self._stretches = 0.0, 0
         self._slow, self._expected = 0, 0.0
         self._at: float = inf
         self._luck: float | None = None
@@ -89,7 +92,8 @@ class Slowness:
         self._walk.go(alike(round(above), canary, stable, [above / total] * len(lucks), lucks))
         self._slow += slow
         self._expected += above * canary / total
-        self._inflation = 1 + spread * above
+        self._passed += 2 * self._passing(window.seconds)
+        self._stretches += 1
 
     def _slope(self, step: int) -> float:
         """Return how much the logarithm of the odds to be slower falls when the latency grows e-fold."""
@@ -101,9 +105,13 @@ class Slowness:
 
     def _spread(self, seconds: float, slow: float, step: int) -> float:
         """Return the squared variation of the rate of slow answers from one stretch to the next."""
-        passing = max(_PASSING**2, min(_moves(self._own), _moves(self._apart) / 2))
         each = (1 - slow) * self._slope(step)
-        return each * each * passing * max(1.0, _MINUTE_S / seconds if seconds else 1.0)
+        return each * each * self._passing(seconds)
+
+    def _passing(self, seconds: float) -> float:
+        """Return the variance of a side's own logarithm of latency from one stretch of so many seconds to the next."""
+        passing = max(_PASSING**2, min(_moves(self._own), _moves(self._apart) / 2))
+        return passing * max(1.0, _MINUTE_S / seconds if seconds else 1.0)
 
     def _learn(self, minute: Window) -> None:
         """Keep stable's level in a minute and how far the canary's is from it, with the variance of so few answers.
@@ -183,10 +191,12 @@ class Slowness:
 
     def _ratio(self, factor: float) -> tuple[float, float]:
         """Return the bounds of canary's level over stable's, were there so many times as many answers."""
-        return ratio(
-            self._bounds(self._levels.canary, self._levels.canary_total * factor / self._inflation),
-            self._bounds(self._levels.stable, self._levels.stable_total * factor / self._inflation),
+        low, high = ratio(
+            self._bounds(self._levels.canary, self._levels.canary_total * factor),
+            self._bounds(self._levels.stable, self._levels.stable_total * factor),
         )
+        wider = exp(_SURE_Z * sqrt(self._passed / factor) / self._stretches) if self._stretches else 1.0
+        return low / wider, high * wider
 
     def _bounds(self, side: Row, total: float) -> tuple[float, float, float]:
         low, high = ranks(self._q, total, SURE)
