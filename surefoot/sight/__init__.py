@@ -21,7 +21,6 @@ from surefoot.vitals import Look, Vitals
 
 __all__ = ["POWER", "Chance", "Foresight", "Recent", "Sight"]
 
-_QUANTILES = ("p50", "p95")
 _MOST_SLOWER = 9.0
 
 
@@ -81,34 +80,38 @@ class Foresight:
         self._users = recent.per_s is not None
         self.terms = Terms.of(plan, split=self._users, shortest_s=recent.shortest_s)
         self._shape = shape_of(recent.latency_ms)
-        self._curves = dict(self._all_curves())
+        self._curves: dict[str, Curve] = {}
 
-    def _all_curves(self) -> Iterator[tuple[str, Curve]]:
-        """Yield what is seen of each harm, spending what the judge gives to its suspicion."""
-        harm, rate, levels = self.plan.harm, self.recent.error_rate, Levels()
-        spends = self._spends()
-        failing = Failing(self.parts, spends["errors"], rate, harm.error_rate, self._errors, users=self._users)
-        yield "errors", Curve(failing.caught, harm.error_rate, max(harm.error_rate, 1 - rate))
+    def _curve(self, name: str) -> Curve:
+        """Return what is seen of one harm, spending what the judge gives to its suspicion."""
+        if name not in self._curves:
+            self._curves[name] = self._errors() if name == "errors" else self._latency(name)
+        return self._curves[name]
+
+    def _errors(self) -> Curve:
+        harm, rate = self.plan.harm.error_rate, self.recent.error_rate
+
+        def suspicion() -> Suspicion:
+            return _named("errors", self.terms, Levels())
+
+        failing = Failing(self.parts, self._spends("errors"), rate, harm, suspicion, users=self._users)
+        return Curve(failing.caught, harm, max(harm, 1 - rate))
+
+    def _latency(self, name: str) -> Curve:
+        harm, q, levels, middle = self.plan.harm.latency, QUANTILES[name], Levels(), np.cumsum(self._shape)
         # Every level is worse than that: so the bound is where luck ends, whatever the harm.
-        faster_ms = -milliseconds(quantile_step(np.cumsum(self._shape), QUANTILES["p50"])) / 2
-        anything = replace(self.terms, latency=dict.fromkeys(_QUANTILES, -0.5), floor_ms=faster_ms)
-        slow = {each: spends[each.name] for each in suspicions(anything, levels) if each.name in _QUANTILES}
-        for name, bounds_ms in bounds_of(self.parts, self._shape, levels, slow).items():
-            q = QUANTILES[name]
-            level_ms = milliseconds(quantile_step(np.cumsum(self._shape), q))
-            floor = self.terms.floor_ms / level_ms
-            slowing = Slowing(self.parts, self._shape, q, max(harm.latency / 2, floor), bounds_ms, users=self._users)
-            looked_for = max(harm.latency, floor)
-            yield name, Curve(slowing.caught, looked_for, max(looked_for, _MOST_SLOWER))
+        faster_ms = -milliseconds(quantile_step(middle, QUANTILES["p50"])) / 2
+        anything = replace(self.terms, latency={name: -0.5}, floor_ms=faster_ms)
+        bounds_ms = bounds_of(self.parts, self._shape, levels, _named(name, anything, levels), self._spends(name))
+        floor = self.terms.floor_ms / milliseconds(quantile_step(middle, q))
+        slowing = Slowing(self.parts, self._shape, q, max(harm / 2, floor), bounds_ms, users=self._users)
+        return Curve(slowing.caught, max(harm, floor), max(harm, floor, _MOST_SLOWER))
 
-    def _spends(self) -> dict[str, list[float]]:
-        """Return all that the judge suspects, with what each may spend by each part's end."""
-        found = suspicions(self.terms, Levels())
-        whole, may = sum(each.weight for each in found), [self.terms.may_spend(part.look) for part in self.parts]
-        return {each.name: [each.weight / whole * spend for spend in may] for each in found}
-
-    def _errors(self) -> Suspicion:
-        return next(each for each in suspicions(self.terms, Levels()) if each.name == "errors")
+    def _spends(self, name: str) -> list[float]:
+        """Return what the judge lets a suspicion spend by each part's end."""
+        found = {each.name: each.weight for each in suspicions(self.terms, Levels())}
+        part_of = found[name] / sum(found.values())
+        return [part_of * self.terms.may_spend(part.look) for part in self.parts]
 
     def sights(self) -> Iterator[Sight]:
         """Yield what each stretch can see, in order: the comparison at 0 %, the steps that are watched, the bake."""
@@ -126,9 +129,9 @@ class Foresight:
                 stretch.canary,
                 stretch.stable,
                 seen.canary,
-                self._curves["errors"].smallest(last),
-                {name: self._curves[name].smallest(last) for name in ("p95", "p50")},
-                self._curves["errors"].bound(last),
+                self._curve("errors").smallest(last),
+                {name: self._curve(name).smallest(last) for name in ("p95", "p50")},
+                self._curve("errors").bound(last),
                 seen.clears,
                 needs,
                 needs_s,
@@ -136,17 +139,17 @@ class Foresight:
 
     def harm(self, name: str) -> float:
         """Return the harm that is looked for: absolute for `errors`, relative for `p50` and `p95`."""
-        return self._curves[name].harm
+        return self._curve(name).harm
 
     def least(self, name: str) -> float | None:
         """Return the smallest harm that the whole rollout catches in 8 of 10, None where it catches none."""
-        return self._curves[name].smallest(len(self.parts) - 1) if self.parts else None
+        return self._curve(name).smallest(len(self.parts) - 1) if self.parts else None
 
     def chance(self, name: str) -> Chance:
         """Return how the plan's own harm fares in the whole rollout."""
         if not self.parts:
             return Chance(0.0)
-        caught = self._curves[name].at(self.harm(name))
+        caught = self._curve(name).at(self.harm(name))
         before, begins_s = 0.0, 0.0
         for part, now in zip(self.parts, caught, strict=True):
             if now >= 0.5:
@@ -154,6 +157,10 @@ class Foresight:
                 return Chance(caught[-1], median_s, self.stretches[part.stretch].percent)
             before, begins_s = now, part.ends_s
         return Chance(caught[-1])
+
+
+def _named(name: str, terms: Terms, levels: Levels) -> Suspicion:
+    return next(each for each in suspicions(terms, levels) if each.name == name)
 
 
 def _needs(verdict: Verdict, stretch: Stretch, canary: int) -> tuple[float, float]:

@@ -35,7 +35,7 @@ class Failing:
         self._rates = [0.0 if users and part.ours else rate for part in parts]
         low, most = harm * _BELOW, max(harm, 1 - rate)
         shown = [low * (most / low) ** (number / (_SHOWN - 1)) for number in range(_SHOWN)]
-        self.bounds = list(self._least([list(self._shown(jump)) for jump in shown]))
+        self.bounds = self._least(shown)
 
     def caught(self, jump: float) -> tuple[list[float], list[float]]:
         """Return the chance of having been caught by each part's end, and how many failures it takes there.
@@ -56,7 +56,10 @@ class Failing:
         return caught, self.bounds
 
     def _shown(self, jump: float) -> Iterator[tuple[int, float]]:
-        """Yield the canary's failures by each part's end, all as expected, and how many would be too many then."""
+        """Yield the canary's failures by each part's end, all as expected, and how many would be too many then.
+
+        Whoever has seen enough of it stops.
+        """
         suspicion, bad, other = self._new(), Whole(), Whole()
         failures = requests = 0
         for part, spend, rate, meets in zip(self._parts, self._spends, self._rates, self._meets, strict=True):
@@ -69,22 +72,20 @@ class Failing:
             share = suspicion.find().bound
             yield failures, inf if share is None else ceil(share * requests - 1e-6)
 
-    def _least(self, shown: Sequence[Sequence[tuple[int, float]]]) -> Iterator[float]:
-        """Yield the fewest failures that put back at each part's end.
+    def _least(self, jumps: Sequence[float]) -> list[float]:
+        """Return the fewest failures that put back at each part's end.
 
         The bound rises with the failures: it lies between that of the last harm that stayed below its own, and that
-        of the first that did not.
+        of the first that did not. What puts back at an early part's end does so later, and is not asked again.
         """
-        for number in range(len(self._parts)):
-            low = 1.0
-            for each in shown:
-                failures, bound = each[number]
-                if failures >= bound:
-                    yield ceil((low + max(low, bound)) / 2)
-                    break
-                low = max(low, bound if bound < inf else failures + 1.0)
-            else:
-                yield inf
+        low, found = [1.0] * len(self._parts), [inf] * len(self._parts)
+        for jump in jumps:
+            left = max((number for number, bound in enumerate(found) if bound == inf), default=-1)
+            for number, (failures, bound) in zip(range(left + 1), self._shown(jump), strict=False):
+                if found[number] == inf and failures >= bound:
+                    found[number] = ceil((low[number] + max(low[number], bound)) / 2)
+                low[number] = max(low[number], bound if bound < inf else failures + 1.0)
+        return found
 
 
 def _look(part: Part, bad: int, other: int) -> Look:

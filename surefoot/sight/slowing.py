@@ -1,6 +1,6 @@
 """How surely so much slower a release is caught at a quantile: by the judge's own suspicion, at looks as expected."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, exp, inf, log, sqrt
 from statistics import NormalDist
@@ -49,23 +49,22 @@ def drawn(shape: Row, requests: int, turn: int = 0) -> Histogram:
 
 
 def bounds_of(
-    parts: Sequence[Part], shape: Row, levels: Levels, spends: Mapping[Suspicion, Sequence[float]]
-) -> dict[str, list[float | None]]:
-    """Return from which level (ms) on each suspicion puts a canary back at each part's end, seeing a healthy one.
+    parts: Sequence[Part], shape: Row, levels: Levels, suspicion: Suspicion, spends: Sequence[float]
+) -> list[float | None]:
+    """Return from which level (ms) on a suspicion puts a canary back at each part's end, seeing a healthy one.
 
-    `levels` are theirs, and `spends` what each may spend by then.
+    `levels` are the suspicion's, and `spends` what it may spend by then.
     """
-    bounds: dict[str, list[float | None]] = {each.name: [] for each in spends}
-    for number, part in enumerate(parts):
+    bounds: list[float | None] = []
+    for number, (part, spend) in enumerate(zip(parts, spends, strict=True)):
         canary, stable = (
             Vitals(requests, 0, drawn(shape, requests, number), part.seconds) for requests in (part.canary, part.stable)
         )
         look = Look(stable, canary)
         levels.add(look)
-        for each, spend in spends.items():
-            each.add(look, part.look / parts[-1].look)
-            each.crosses(spend[number])
-            bounds[each.name].append(each.find().bound)
+        suspicion.add(look, part.look / parts[-1].look)
+        suspicion.crosses(spend)
+        bounds.append(suspicion.find().bound)
     return bounds
 
 

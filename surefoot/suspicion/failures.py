@@ -130,7 +130,8 @@ class Failures:
     def _look_ahead(self, way: float) -> None:
         """Let the walk go through the open minute, all at once: how it was cut into looks tells nothing."""
         minute, self._ahead = self._minute, self._walk.copy()
-        if together := minute.canary_bad + minute.stable_bad:
+        together = minute.canary_bad + minute.stable_bad
+        if together and minute.canary and minute.stable:
             rates = self._clumps.rates(minute.stable, minute.stable_bad, way)
             self._ahead.go(alike(together, minute.canary, minute.stable, rates, LUCKS))
 
