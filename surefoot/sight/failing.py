@@ -9,7 +9,7 @@ from surefoot.vitals import Look, Vitals
 from surefoot.walk import Walk, chance
 
 # Harms that the suspicion is shown, up to every request; the first is below half of the plan's, and puts nothing back.
-_BELOW, _SHOWN = 0.47, 18
+_BELOW, _SHOWN = 0.47, 24
 _MOST = 1 - 1e-9
 
 
@@ -75,17 +75,24 @@ class Failing:
     def _least(self, jumps: Sequence[float]) -> list[float]:
         """Return the fewest failures that put back at each part's end.
 
-        The bound rises with the failures: it lies between that of the last harm that stayed below its own, and that
-        of the first that did not. What puts back at an early part's end does so later, and is not asked again.
+        The bound rises with the failures: where they reach it is between the last harm that stayed below its own, and
+        the first that did not. What puts back at an early part's end does so later, and is not asked again.
         """
-        low, found = [1.0] * len(self._parts), [inf] * len(self._parts)
+        below, found = [(0, 1.0)] * len(self._parts), [inf] * len(self._parts)
         for jump in jumps:
             left = max((number for number, bound in enumerate(found) if bound == inf), default=-1)
-            for number, (failures, bound) in zip(range(left + 1), self._shown(jump), strict=False):
-                if found[number] == inf and failures >= bound:
-                    found[number] = ceil((low[number] + max(low[number], bound)) / 2)
-                low[number] = max(low[number], bound if bound < inf else failures + 1.0)
+            for number, now in zip(range(left + 1), self._shown(jump), strict=False):
+                if found[number] == inf and now[0] >= now[1]:
+                    found[number] = _reached(below[number], now)
+                below[number] = now if now[1] < inf else (now[0], now[0] + 1.0)
         return found
+
+
+def _reached(below: tuple[int, float], above: tuple[int, float]) -> int:
+    """Return about how many failures are as many as their bound, given (failures, bound) on both sides of it."""
+    short, over = below[1] - below[0], above[0] - above[1]
+    between = below[0] + (above[0] - below[0]) * short / (short + over) if short + over else above[0]
+    return ceil(min(max(between, below[1]), above[1]) - 1e-6)
 
 
 def _look(part: Part, bad: int, other: int) -> Look:

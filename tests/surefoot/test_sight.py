@@ -118,7 +118,7 @@ def test_at_any_traffic_so_many_more_failures_are_caught_in_eight_of_ten_rollout
 @pytest.mark.parametrize("name", ["p95", "p50"])
 def test_so_much_slower_is_caught_in_eight_of_ten_rollouts_or_a_few_more_by_another_quantile(name):
     seen = sights(CLIMB, USERS)[1].slower[name]
-    assert 0.7 <= put_back(CLIMB, USERS, 1, slower=seen, seed=13, rollouts=200) <= 0.95
+    assert 0.7 <= put_back(CLIMB, USERS, 1, slower=seen, seed=13, rollouts=200) <= 0.98
 
 
 def test_what_only_users_meet_is_not_seen_by_our_own_requests():
