@@ -106,7 +106,7 @@ _VERIFIED = """\
         - {traffic: 100%, watch: 2m}"""
 _JUDGED = """\
       bake: 15m # at 100 %, with the old revision still ready
-      look: 30s
+      look: 5s
       probes_per_second: 5
       harm: # what must not get through; `surefoot plan` says what this plan can see
         error_rate: 2%

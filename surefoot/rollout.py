@@ -66,7 +66,7 @@ class Plan:
     steps: tuple[Step, ...]
     bake_s: float = 0.0
     compare_s: float = 0.0
-    look_s: float = 10.0
+    look_s: float = 5.0
     probes_per_s: float = 2.0
     patience_s: float = 600.0
     when_unclear: WhenUnclear = WhenUnclear.ROLL_BACK

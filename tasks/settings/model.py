@@ -95,7 +95,9 @@ class Harm(Section):
     error_rate: Share = Field(
         default="2%", description="More failures than stable has, of all requests: 2% is 2 in 100 more."
     )
-    latency: Share = Field(default="25%", description="Slower than stable, p50 or p95: 25% is a quarter slower.")
+    latency: Share = Field(
+        default="25%", description="Slower than stable, at p50, p95 or p99: 25% is a quarter slower."
+    )
     false_alarm: Share = Field(
         default="1%", description="The chance of putting back a healthy release, over the whole rollout."
     )
@@ -110,7 +112,10 @@ class Rollout(Section):
         default="0s",
         description="How long to compare with stable at 0 %, by preview address, before any user is sent there.",
     )
-    look: SomeTime = Field(default="10s", description="The time between two looks.")
+    look: SomeTime = Field(
+        default="5s",
+        description="The time between two looks; longer where the source of vitals sees no window as short.",
+    )
     probes_per_second: float = Field(
         default=2.0, gt=0, le=1000, description="How many requests of ours go to each side in a second."
     )

@@ -114,7 +114,7 @@ def test_json_is_one_document_with_every_mistake(run: Run) -> None:
 def test_show_prints_every_value_in_force_and_where_it_stands(run: Run) -> None:
     lines = run("validate", "--show", str(SHOP)).stdout.splitlines()
     assert any(line.split() == ["name", "shop", "line", "7"] for line in lines)
-    assert any(line.split() == ["environments.staging.rollout.look", "10s", "default"] for line in lines)
+    assert any(line.split() == ["environments.staging.rollout.look", "5s", "default"] for line in lines)
     values = json.loads(run("validate", "--show", "--json", str(SHOP)).stdout)["files"][0]["in_force"]
     assert {"path": "environments.staging.rollout.look", "value": "10s", "line": None} in values
 

@@ -23,7 +23,7 @@ def test_the_example_is_what_its_comments_say() -> None:
         (Step(5, 600), Step(25, 600), Step(50, 600), Step(100, 300)),
         bake_s=900,
         compare_s=120,
-        look_s=30,
+        look_s=5,
         probes_per_s=5,
         patience_s=1200,
         when_unclear=WhenUnclear.ROLL_BACK,
@@ -160,7 +160,7 @@ def test_every_value_in_force_is_shown_with_its_line_or_as_a_default(here: Path)
     (reading,) = read_all([here / "infra/services/shop.yaml"])
     values = {path: (value, line) for path, value, line in in_force(reading)}
     assert values["environments.production.rollout.steps[0].watch"] == ("10m", 10)
-    assert values["environments.production.rollout.look"] == ("10s", None)
+    assert values["environments.production.rollout.look"] == ("5s", None)
     assert values["environments.production.target.kind"] == ("cloud_run", 7)
     assert values["environments.production.target.poll_every"] == ("1s", None)
     assert values["environments.production.notices.slack.token.env"] == ("SLACK_TOKEN", 13)
