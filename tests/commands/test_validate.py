@@ -116,7 +116,7 @@ def test_show_prints_every_value_in_force_and_where_it_stands(run: Run) -> None:
     assert any(line.split() == ["name", "shop", "line", "7"] for line in lines)
     assert any(line.split() == ["environments.staging.rollout.look", "5s", "default"] for line in lines)
     values = json.loads(run("validate", "--show", "--json", str(SHOP)).stdout)["files"][0]["in_force"]
-    assert {"path": "environments.staging.rollout.look", "value": "10s", "line": None} in values
+    assert {"path": "environments.staging.rollout.look", "value": "5s", "line": None} in values
 
 
 def test_github_gets_annotations_with_paths_from_the_repositorys_root(run: Run, tmp_path: Path) -> None:
