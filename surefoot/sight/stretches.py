@@ -10,7 +10,7 @@ from surefoot.vitals import Histogram
 # Looks are put together by the minute, as the judge does, and to so many parts of the time gone by then: the judge
 # learns most in the first minutes, and later ones can be coarser without changing what is seen.
 _MINUTE_S = 60.0
-_FINE = 8
+_FINE = 16
 _FEWEST = 20
 
 
