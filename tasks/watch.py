@@ -102,7 +102,10 @@ async def look(rollout: Rollout, seeing: Sequence[Source], percent: int, what: s
 
 
 async def _judge(rollout: Rollout) -> Judge:
-    """Return the rollout's judge: with all that was seen before, where the run began again after it had died."""
+    """Return the rollout's judge: with all that was seen before, where the run began again after it had died.
+
+    Unhealthy where it had failed by then: its run died on the way back, and more looks are no second chance.
+    """
     entries = await rollout.site.keep(ledger.of_rollout, rollout.id)
     terms = terms_of(entries)
     if terms is None:
@@ -110,7 +113,8 @@ async def _judge(rollout: Rollout) -> Judge:
         await rollout.record("terms", terms=asdict(terms))
     judge = Judge(terms)
     for seen in looks_of(entries):
-        judge.see(*seen)
+        if judge.see(*seen):
+            raise Unhealthy(f"had failed before its run died: {judge.verdict.reason}")
     return judge
 
 
