@@ -6,6 +6,8 @@ async with World.start(folder) as world:            needs `world.environ` in os.
     world.live("shop"), world.mark("shop")          what the cloud itself says
     world.last("shop"), world.kinds("shop")         the store's row of the last rollout, and its ledger
     world.said()                                    every message in the Slack channel, the edited ones as they are
+    async with world.users():                       users visit the public address meanwhile
+    world.counted()                                 what the cloud's load balancer counted of them, by revision
 """
 
 import asyncio
@@ -27,7 +29,9 @@ from google.cloud.run_v2.services.services.transports import ServicesGrpcAsyncIO
 from rehearsal.catalogue import Catalogue, Recipe
 from rehearsal.cloud import SLACK_TOKEN, Rehearsal
 from rehearsal.cloud_run import CALLER_KEY, Pace
+from rehearsal.crowd import Crowd
 from rehearsal.faults import ApiFault
+from rehearsal.splitter import PUBLIC, Place
 from surefoot.errors import SurefootError
 from surefoot.release import Image, Release
 from tasks.store import lease, ledger, releases, rollouts
@@ -163,16 +167,16 @@ class World:
     def write(
         self, name: str, *, staging: bool = False, approval: Mapping[str, Any] | None = None, **more: Any
     ) -> Path:
-        """Write a service file; `more` is the rollout section, `timeout` of the checks, `target` and `on_crash`."""
+        """Write a service file; `more`: rollout section, `timeout` of the checks, `target`, `on_crash`, `vitals`."""
         target = {**self.place(), **more.pop("target", {})}
-        crash = {"on_crash": more.pop("on_crash")} if "on_crash" in more else {}
+        also = {name: more.pop(name) for name in ("on_crash", "vitals") if name in more}
         token = {"env": "REHEARSAL_SLACK_TOKEN"}
         slack = {"channel": f"#{CHANNEL}", "token": token, "api_url": self.rehearsal.slack_url}
         within = {"timeout": more.pop("timeout", "10s"), "expect": ["status == 200"]}
         plan = {"steps": list(self.climb), "compare": "0s", "bake": "0s", **LOOK, **more}
 
         def place(service_id: str) -> dict[str, Any]:
-            return {"target": {**target, "service": service_id}, "rollout": plan, "notices": {"slack": slack}, **crash}
+            return {"target": {**target, "service": service_id}, "rollout": plan, "notices": {"slack": slack}, **also}
 
         production = {**place(name), **({"approval": dict(approval)} if approval is not None else {})}
         document = {
@@ -247,6 +251,17 @@ class World:
                 problem = ended
             attempt_id = rollout_id(site, release)
         return Ended(name, release.revision_name(name), problem, self.keep(rollouts.find, attempt_id))
+
+    @asynccontextmanager
+    async def users(self, rate: float = 100.0, service_id: str = "shop") -> AsyncIterator[None]:
+        """Let users visit the public address while the block runs, so many requests in a second."""
+        crowd = Crowd(self.told(service_id).uri, rate, seed=1)
+        visiting = asyncio.create_task(crowd.run())
+        try:
+            yield
+        finally:
+            crowd.stop()
+            await visiting
 
     async def until_entry(self, kind: str) -> None:
         """Return once the ledger of an open rollout has an entry of a kind."""
@@ -324,6 +339,12 @@ class World:
         """Return whether what users are sent to runs."""
         deployed = self.rehearsal.cloud.services[f"{PARENT}/services/{service_id}"]
         return all(deployed.platform.alive(name) for name in self.live(service_id))
+
+    def counted(self, service_id: str = "shop") -> dict[str, tuple[int, int]]:
+        """Return how many requests of users have ended, and how many of them failed, by revision."""
+        tally, service = self.rehearsal.cloud.reconciler.tally, f"rehearsal/laptop/{service_id}"
+        places = ((name, tally.at(Place(service, PUBLIC, name))) for name in self.revisions(service_id))
+        return {name: (counts.requests, counts.failures) for name, counts in places}
 
     def mark(self, service_id: str = "shop") -> str:
         """Return the rollout whose mark the service carries, "" where there is none."""
