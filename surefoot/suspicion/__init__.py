@@ -7,7 +7,7 @@ from surefoot.verdict import Outcome
 from surefoot.vitals import Look
 
 # What is ruled out is ruled out in so many of a thousand rollouts that do have the harm.
-SURE = 0.995
+SURE = 0.999
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ Row = NDArray[np.float64]
 # is held to be before anything was seen.
 _SPREADS = (0.0, 0.25, 1.0)
 LUCKS = tuple(Luck(spread) for spread in _SPREADS)
-_BEFORE = np.log(np.array((0.955, 0.03, 0.015)))
+_BEFORE = np.log(np.array((0.965, 0.02, 0.015)))
 # A few minutes that happen to be calm do not tell that none are bursts: with a spread of 1, one in twenty pairs of
 # minutes looks calm. So few minutes are doubted whole, and bursts of that kind are believed instead; then the doubt
 # falls with this power of their number.
