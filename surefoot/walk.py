@@ -150,7 +150,8 @@ class Walk:
         self._origin = 0
         self._step = 1
         self._mass = np.ones((kinds, 1))
-        self._beyond = self._mass
+        # What is at each point or further, and at the end what is beyond the last: nothing.
+        self._beyond = _tails(self._mass)
 
     def go(self, share: Share) -> None:
         """Take one look's part: luck alone gives the canary `share` of it."""
@@ -160,7 +161,7 @@ class Walk:
         self._mass = np.array([np.convolve(mass, row) for mass, row in zip(self._mass, rows, strict=True)])
         self._origin += start * self._step
         self._trim()
-        self._beyond = np.cumsum(self._mass[:, ::-1], axis=1)[:, ::-1]
+        self._beyond = _tails(self._mass)
 
     @property
     def points(self) -> Row:
@@ -170,16 +171,20 @@ class Walk:
     def beyond(self, counts: Row) -> Row:
         """Return the chance of having come to each of these counts or further now, not having crossed before."""
         at = np.ceil((counts - self._origin) / self._step).astype(int)
-        at = np.clip(at, 0, self._mass.shape[1])
-        return np.pad(self._beyond, ((0, 0), (0, 1)))[:, at]
+        return self._beyond[:, np.clip(at, 0, self._mass.shape[1])]
+
+    def together(self, weights: Row) -> tuple[float, Row]:
+        """Return the chance of having crossed, and of being at each of `points` or further, over all kinds of luck."""
+        return float(weights @ self.spent), weights @ self._beyond
 
     def stop(self, bound: float) -> None:
         """Take away what is at `bound` or further: there the rollout would have ended."""
-        at = int(np.clip(np.ceil((bound - self._origin) / self._step), 0, self._mass.shape[1]))
-        if at < self._mass.shape[1]:
+        points = self._mass.shape[1]
+        at = 0 if bound <= self._origin else points if bound == inf else ceil((bound - self._origin) / self._step)
+        if at < points:
             self.spent = self.spent + self._beyond[:, at]
             self._mass = self._mass[:, :at] if at else np.zeros((len(self._mass), 1))
-            self._beyond = self._beyond[:, : max(1, at)] - self._beyond[:, at, None]
+            self._beyond = self._beyond[:, : at + 1] - self._beyond[:, at, None] if at else _tails(self._mass)
 
     def copy(self) -> "Walk":
         """Return another that goes on from here; nothing is shared that changes."""
@@ -210,6 +215,12 @@ class Walk:
             self._coarsen()
 
 
+def _tails(mass: Row) -> Row:
+    tails = np.zeros((len(mass), mass.shape[1] + 1))
+    tails[:, :-1] = np.cumsum(mass[:, ::-1], axis=1)[:, ::-1]
+    return tails
+
+
 def _laid(share: Share, step: int) -> tuple[int, Sequence[Row]]:
     """Return a share on a lattice of that step: its first point, and the rows from there on."""
     if share.step == step == 1:
@@ -234,8 +245,7 @@ def boundary(walk: Walk, weights: Row, may_spend: float) -> tuple[float, Callabl
     one may use. The second value tells a count's own chance, stage-wise (Tsiatis, Rosner and Mehta, Biometrics 40,
     1984): of having crossed before, or having come as far now.
     """
-    spent, counts = float(weights @ walk.spent), walk.points
-    beyond = weights @ walk.beyond(counts)
+    (spent, beyond), counts = walk.together(weights), walk.points
     low = len(counts) - int(np.searchsorted(beyond[::-1], may_spend - spent, side="right"))
     bound = float(counts[low]) if low < len(counts) else inf
 

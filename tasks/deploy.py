@@ -38,7 +38,7 @@ async def stage(rollout: Rollout) -> None:
     """Make the revision: ready, previewable, without user traffic."""
     began = time.monotonic()
     release, site = rollout.release, rollout.site
-    mark = rollout.mark(0, site.environment.plan.compare_s)
+    mark = rollout.mark(rollout.attempt.percent, site.environment.plan.compare_s)
     fields = {"revision": rollout.attempt.canary, "image": str(release.image)}
     await rollout.change("stage", fields, lambda: site.target.stage(release, mark, rollout.seen))
     seconds = time.monotonic() - began
@@ -50,11 +50,15 @@ async def shift(rollout: Rollout, step: Step) -> None:
     """Send the step's percent of user traffic to the canary; returns once that was observed."""
     traffic = rollout.attempt.before.toward(rollout.attempt.canary, step.percent)
     mark = rollout.mark(step.percent, step.watch_s)
-    # Written before the traffic: whoever takes over then knows the most that users may have been sent.
-    await rollout.stand(Phase.CLIMBING, step.percent)
+    # Written before the traffic: whoever takes over then knows the most that users may have been sent. A run that began
+    # again after it had died may have sent more than this step does.
+    most = max(step.percent, rollout.attempt.percent)
+    await rollout.stand(Phase.CLIMBING, most)
     await rollout.change(
         "shift", {"traffic": str(traffic)}, lambda: rollout.site.target.shift(traffic, mark, rollout.seen)
     )
+    if most != step.percent:
+        await rollout.stand(Phase.CLIMBING, step.percent)
 
 
 async def passed(rollout: Rollout, seen: str) -> None:

@@ -141,7 +141,8 @@ async def begin(site: Site, asked: Asked, lease: Lease, *, accept_drift: bool = 
     last = await site.keep(rollouts.last_promoted, site.key)
     previous = last.release.short if last and begun.before == Traffic.all_on(last.canary) else ""
     rollout = Rollout(site, replace(begun, fence=lease.fence), seen, previous)
-    await rollout.stand(Phase.STAGING, 0)
+    # Where it goes on, users are still where it had sent them when it died.
+    await rollout.stand(Phase.STAGING, begun.percent)
     return rollout
 
 

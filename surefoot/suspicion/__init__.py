@@ -1,6 +1,8 @@
 """Ways in which a canary may be worse than stable: one module a kind, each holding its own evidence."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
 
 from surefoot.verdict import Outcome
@@ -8,6 +10,7 @@ from surefoot.vitals import Look
 
 # What is ruled out is ruled out in so many of a thousand rollouts that do have the harm.
 SURE = 0.999
+_MOST_TIMES = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,19 @@ class Finding:
     factor: float = 1.0
     bound: float | None = None
     levels: tuple[float, float] | None = None
+
+
+def times_until(enough: Callable[[float], bool]) -> float:
+    """Return from how many times as much evidence on it is `enough`, from 1 on and to a tenth; infinity: never."""
+    low = high = 1.0
+    while not enough(high):
+        if high > _MOST_TIMES:
+            return inf
+        low, high = high, high * 2
+    while high - low > high / 10:
+        middle = (low + high) / 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
 
 
 class Suspicion(Protocol):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf
 
 from surefoot.bounds import difference
-from surefoot.suspicion import SURE, Finding
+from surefoot.suspicion import SURE, Finding, times_until
 from surefoot.suspicion.clumps import LUCKS, Clumps
 from surefoot.units import count, percent
 from surefoot.verdict import Outcome
@@ -16,7 +16,6 @@ Counted = Callable[[Vitals], int]
 
 # A difference below this part of the harm is no harm, however certain.
 _MARGIN = 0.5
-_MOST_TIMES = 1e6
 # A minute, and a thirtieth of the way, each less what rounding takes.
 _MINUTE_S = 57.0
 _PART = 1 / 30 - 1e-6
@@ -190,10 +189,7 @@ class Failures:
         """Return how many times as much evidence would rule the harm out, or prove it, if all goes on like this."""
         if sums.worse_by >= self._harm:
             return 2.0  # it would be proven rather than ruled out; how soon depends on looks to come
-        times = 1.0
-        while times < _MOST_TIMES and sums.difference(times)[1] >= self._harm:
-            times *= 1.25
-        return times if times < _MOST_TIMES else inf
+        return times_until(lambda times: sums.difference(times)[1] < self._harm)
 
 
 def by_luck(chance: float) -> str:

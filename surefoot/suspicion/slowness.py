@@ -9,7 +9,7 @@ import numpy as np
 
 from surefoot.bounds import ranks, ratio
 from surefoot.levels import Levels, Row, Window, milliseconds, quantile_step
-from surefoot.suspicion import SURE, Finding
+from surefoot.suspicion import SURE, Finding, times_until
 from surefoot.suspicion.failures import by_luck
 from surefoot.units import shown_ms
 from surefoot.verdict import Outcome
@@ -54,6 +54,7 @@ class Slowness:
         self._minute: Window | None = None
         self._own: deque[tuple[float, float]] = deque(maxlen=_MOST_MINUTES)
         self._apart: deque[tuple[float, float]] = deque(maxlen=_MOST_MINUTES)
+        self._from_minutes = _PASSING**2
         # What passes from stretch to stretch, variances of the ratio's logarithm added up, and how many there were.
         self._passed, self._stretches = 0.0, 0
         self._slow, self._expected = 0, 0.0
@@ -110,8 +111,7 @@ class Slowness:
 
     def _passing(self, seconds: float) -> float:
         """Return the variance of a side's own logarithm of latency from one stretch of so many seconds to the next."""
-        passing = max(_PASSING**2, min(_moves(self._own), _moves(self._apart) / 2))
-        return passing * max(1.0, _MINUTE_S / seconds if seconds else 1.0)
+        return self._from_minutes * max(1.0, _MINUTE_S / seconds if seconds else 1.0)
 
     def _learn(self, minute: Window) -> None:
         """Keep stable's level in a minute and how far the canary's is from it, with the variance of so few answers.
@@ -130,6 +130,7 @@ class Slowness:
         (stable, unsure), (canary, also) = levels
         self._own.append((stable, unsure))
         self._apart.append((canary - stable, unsure + also))
+        self._from_minutes = max(_PASSING**2, min(_moves(self._own), _moves(self._apart) / 2))
 
     def crosses(self, may_spend: float) -> bool:
         """Say whether more are slow than luck can make, and enough slower to matter."""
@@ -184,10 +185,7 @@ class Slowness:
         """Return how many times as many answers would rule the harm out, or prove it, if all goes on like this."""
         if worse >= exp(self._harm):
             return 2.0
-        factor = 1.0
-        while factor < 1e6 and self._ratio(factor)[1] >= exp(self._harm):
-            factor *= 1.25
-        return factor if factor < 1e6 else inf
+        return times_until(lambda times: self._ratio(times)[1] < exp(self._harm))
 
     def _ratio(self, factor: float) -> tuple[float, float]:
         """Return the bounds of canary's level over stable's, were there so many times as many answers."""

@@ -9,8 +9,15 @@ from rollout_world import CLIMBED, WATCHED, World
 from rehearsal.slack import SlackFault
 from rehearsal.splitter import Fault
 from surefoot.errors import ConfigError, Drift, Interfered, NotNow, RollbackFailed, StageFailed, Unhealthy
+from surefoot.rollout import Step
 from surefoot.traffic import Traffic
+from tasks.clock import now
+from tasks.deploy import shift, stage
+from tasks.hold import hold
+from tasks.rollout import begin
+from tasks.site import Run, open_site
 from tasks.store import lease, rollouts
+from tasks.store.releases import Asked, register
 
 pytestmark = pytest.mark.anyio
 
@@ -136,6 +143,42 @@ async def test_a_cloud_that_cannot_be_reached_before_anything_was_changed_is_a_r
     assert "PERMISSION_DENIED" in ended.why
     assert ended.attempt is None
     assert world.writes() == 0
+
+
+async def died_at(world: World, run: str, *percents: int) -> None:
+    """Leave a rollout as a process does that dies after its last shift."""
+    release = world.release("shop", "1.1.0")
+    async with open_site("shop", "production", Run(run)) as site:
+        seq = await site.keep(register, site.key, release, now(), run)
+        asked = Asked(seq, site.key, release, run, now())
+        async with hold(site, asked) as held:
+            rollout = await begin(site, asked, held)
+            await stage(rollout)
+            for percent in percents:
+                await shift(rollout, Step(percent, 2.0))
+
+
+async def test_what_begins_again_and_fails_before_its_first_shift_is_put_back_from_where_it_had_died(world: World):
+    await world.service(timeout="400ms")
+    await died_at(world, "again", 25)
+    for deployed in world.rehearsal.cloud.services.values():
+        for name in deployed.revisions:
+            if name != world.first():
+                world.rehearsal.cloud.reconciler.hurt(deployed, name, Fault(error_share=1.0), previews=True)
+    ended = await world.roll_out(run="again")
+
+    assert "smoke through the preview address" in ended.why
+    assert (ended.phase, world.live(), world.mark()) == ("put back", {world.first(): 100}, "")
+
+
+async def test_what_begins_again_and_may_not_shift_down_is_put_back_from_where_it_had_died(world: World):
+    await world.service(target={"change_within": "500ms"})
+    await died_at(world, "again", 25, 50)
+    world.arm(method="UpdateService", after=1, times=1, code="PERMISSION_DENIED")
+    ended = await world.roll_out(run="again")
+
+    assert "PERMISSION_DENIED" in ended.why
+    assert (ended.phase, world.live(), world.mark()) == ("put back", {world.first(): 100}, "")
 
 
 async def test_a_way_back_that_fails_is_the_headline_and_the_watchdog_tries_again(world: World):
