@@ -265,7 +265,7 @@ class World:
 
     async def until_entry(self, kind: str) -> None:
         """Return once the ledger of an open rollout has an entry of a kind."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not any(kind in self.kinds(each.id) for each in self.keep(rollouts.open_rollouts)):  # noqa: ASYNC110 (the store has no event)
                 await asyncio.sleep(0.02)
 

@@ -251,7 +251,7 @@ def test_what_if_it_had_been_milder_shows_that_it_would_have_gone_on(store: Stor
 
 def test_the_chance_and_the_looks_may_be_others_too(store: Store) -> None:
     looks = [look(40)] * 10
-    keep(store, *looks)
+    looks = looks[: len(keep(store, *looks))]  # what came after its failure was never seen
     for words, terms in (
         (("--false-alarm", "50%"), replace(TERMS, false_alarm=0.5)),
         (("--planned-looks", "200"), replace(TERMS, planned_looks=200)),

@@ -81,7 +81,7 @@ def test_of_users_requests_the_canarys_part_is_told_and_our_own_do_not_see_what_
     text = said(outlook(known=BY_USERS))
     assert "600 requests of ours to each side: what only users do is" in text
     assert "  !   5 %       10m   60 requests to it of 1,200: sees " in text
-    assert "  ~  50 %       10m   600 requests to it of 1,200: sees " in text
+    assert "  !  50 %       10m   600 requests to it of 1,200: sees " in text
 
 
 def test_where_nobody_knows_the_traffic_it_says_so_and_shows_what_some_would_see() -> None:
@@ -183,7 +183,7 @@ def test_the_document_has_the_numbers_behind_it() -> None:
     seen = fields["sight"][1]
     assert (seen["percent"], seen["bake"], seen["watch_seconds"]) == (5, False, 600.0)
     assert (seen["requests_per_side"], seen["stable_requests"], seen["ours"]) == (3000, 3000, True)
-    assert 0 < seen["rules_out_more_failures"] < 0.002
+    assert 0 < seen["rules_out_more_failures"] < 0.003
     assert seen["put_back_from_failures"] >= 3600 * 0.01
     assert 0.01 <= seen["sees_more_failures"] < 0.02
     assert set(seen["sees_slower"]) == {"p50", "p95"}

@@ -26,7 +26,7 @@ shop → production   1.9.0 · 4e1c9aa · "Cart keeps its order"      running 18
   ●  25 %       04:18 of 10:00  ━━━━━━━━━━━━━━━━━━━━╸───────────────────────────
       canary    errors     9 of   4,071  0.22 %    p95 186 ms
       stable    errors    23 of  12,205  0.19 %    p95 182 ms
-      judge     look 2 of 20: INCONCLUSIVE, needs about 1,900 more requests
+      judge     look 2 of 120: INCONCLUSIVE, needs about 1,900 more requests
   ○  50 %       10m
   ○ 100 %       5m
   ○ bake        15m more at 100 %
@@ -130,7 +130,7 @@ def test_a_window_in_which_nobody_could_look_is_not_counted() -> None:
     telling = at_25_percent().looked(25, "INCONCLUSIVE", "could not look: no route", side(0, 0, 0, "no route"))
     details = dict(row(telling, "25 %").details)
     assert details["canary"].split() == ["errors", "9", "of", "4,071", "0.22", "%", "p95", "186", "ms"]
-    assert details["judge"] == "look 3 of 20: INCONCLUSIVE, could not look: no route"
+    assert details["judge"] == "look 3 of 120: INCONCLUSIVE, could not look: no route"
 
 
 def test_a_step_without_a_look_yet_says_so() -> None:
