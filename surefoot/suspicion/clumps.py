@@ -29,7 +29,7 @@ _HALF_WAY = 0.4
 _GROWTH = 2.5
 # How far below its mean stable may have been by luck, in deviations: at the beginning of the way, and from here on.
 _EARLY = 0.1
-_CALM_EARLY, _CALM = 0.5, 1.2
+_CALM_EARLY, _CALM = 0.4, 1.2
 # A release that is well fails less than this, if nothing else is known.
 _HIGHEST = 0.05
 # (These were found by simulating healthy and broken rollouts, bench/judge.py, not by theory.)
