@@ -12,7 +12,7 @@ from surefoot.walk import Luck, Walk, boundary, clumped
 _BURSTS = (Luck(1.0),)
 _CERTAIN = np.ones(1)
 # On average a release that is well fails less than this, or less than so many times what stable does at the moment.
-_MOST = 0.05
+_MOST = 0.03
 _TIMES = 2.0
 _HIGHEST = 0.99
 

@@ -452,3 +452,12 @@ class TestOften:
 
         # 1 % of 100 are 1; more than 4 would come by luck in 1 of 290 cells, and the seed is fixed.
         assert put_back(100, well, well, looks=looks) <= 4
+
+
+@pytest.mark.parametrize("planned", [10, 30, 360])
+@pytest.mark.parametrize(("canary", "stable"), [(5, 5), (10, 10), (25, 225), (50, 450)])
+def test_a_canary_that_fails_every_request_fails_within_three_looks_however_many_are_planned(planned, canary, stable):
+    judge = Judge(Terms(planned, error_rate=0.02))
+    look = Look(Vitals(stable, 0, seconds=5.0), Vitals(canary, canary, seconds=5.0))
+
+    assert any(judge.see(look) for _ in range(3))
