@@ -10,6 +10,8 @@ from surefoot.vitals import Look
 
 # What is ruled out is ruled out in so many of a thousand rollouts that do have the harm.
 SURE = 0.999
+# What a failure is said to lie between holds in 95 of 100: each bound is sure by this much.
+SHOWN = 0.975
 _MOST_TIMES = 1e6
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf
 
 from surefoot.bounds import difference
-from surefoot.suspicion import SURE, Finding, times_until
+from surefoot.suspicion import SHOWN, SURE, Finding, times_until
 from surefoot.suspicion.clumps import LUCKS, Clumps
 from surefoot.units import count, percent
 from surefoot.verdict import Outcome
@@ -88,11 +88,11 @@ class Sums:
         """Return the difference of the rates, stable's minutes weighed like the canary's."""
         return (self.bad - self.like_bad) / self.total if self.total else 0.0
 
-    def difference(self, times: float = 1.0) -> tuple[float, float]:
+    def difference(self, times: float = 1.0, sure: float = SURE) -> tuple[float, float]:
         """Return the bounds of the difference, were there so many times as much evidence of the same kind."""
         like_total = self.total**2 / self.like_spread
         like_bad = self.like_bad / self.total * like_total
-        return difference(self.bad * times, self.total * times, like_bad * times, like_total * times, SURE)
+        return difference(self.bad * times, self.total * times, like_bad * times, like_total * times, sure)
 
     def text(self, name: str) -> str:
         """Return both sides in words, the canary first."""
@@ -173,7 +173,7 @@ class Failures:
         text, bound = sums.text(self.name), self._bound(sums)
         levels = sums.bad / sums.total, sums.like_bad / sums.total
         if self._luck is not None:
-            low, high = (max(0.0, each) for each in sums.difference())
+            low, high = (max(0.0, each) for each in sums.difference(sure=SHOWN))
             proof = f"{percent(low)} to {percent(high)} more{by_luck(self._luck)}"
             return Finding(Outcome.FAIL, text, proof, bound=bound, levels=levels)
         factor = self._factor(sums)

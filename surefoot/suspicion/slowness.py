@@ -9,7 +9,7 @@ import numpy as np
 
 from surefoot.bounds import ranks, ratio
 from surefoot.levels import Levels, Row, Window, milliseconds, quantile_step
-from surefoot.suspicion import SURE, Finding, times_until
+from surefoot.suspicion import SHOWN, SURE, Finding, times_until
 from surefoot.suspicion.failures import by_luck
 from surefoot.units import shown_ms
 from surefoot.verdict import Outcome
@@ -26,7 +26,6 @@ _PASSING = 0.01
 _NODES = (-2.856970, -1.355626, 0.0, 1.355626, 2.856970)
 _WEIGHTS = np.array((0.011257, 0.222076, 0.533333, 0.222076, 0.011257))
 _MINUTE_S = 60.0
-_SURE_Z = NormalDist().inv_cdf(SURE)
 _MOST_MINUTES = 120
 # The median of chi-squared with one degree of freedom.
 _MEDIAN_OF_SQUARE = 0.4549
@@ -148,7 +147,7 @@ class Slowness:
         canary, stable = (self._level(side) for side in (self._levels.canary, self._levels.stable))
         text, bound = f"{self.name} {shown_ms(canary)} ms vs {shown_ms(stable)} ms", self._bound(stable)
         if self._luck is not None:
-            proof = f"{_times(canary / stable, *self._ratio(1.0))} times as slow{by_luck(self._luck)}"
+            proof = f"{_times(canary / stable, *self._ratio(1.0, SHOWN))} times as slow{by_luck(self._luck)}"
             return Finding(Outcome.FAIL, text, proof, bound=bound, levels=(canary, stable))
         factor = self._factor(canary / stable)
         outcome = Outcome.PASS if factor <= 1 else Outcome.INCONCLUSIVE
@@ -187,17 +186,19 @@ class Slowness:
             return 2.0
         return times_until(lambda times: self._ratio(times)[1] < exp(self._harm))
 
-    def _ratio(self, factor: float) -> tuple[float, float]:
+    def _ratio(self, factor: float, sure: float = SURE) -> tuple[float, float]:
         """Return the bounds of canary's level over stable's, were there so many times as many answers."""
         low, high = ratio(
-            self._bounds(self._levels.canary, self._levels.canary_total * factor),
-            self._bounds(self._levels.stable, self._levels.stable_total * factor),
+            self._bounds(self._levels.canary, self._levels.canary_total * factor, sure),
+            self._bounds(self._levels.stable, self._levels.stable_total * factor, sure),
         )
-        wider = exp(_SURE_Z * sqrt(self._passed / factor) / self._stretches) if self._stretches else 1.0
+        wider = (
+            exp(NormalDist().inv_cdf(sure) * sqrt(self._passed / factor) / self._stretches) if self._stretches else 1.0
+        )
         return low / wider, high * wider
 
-    def _bounds(self, side: Row, total: float) -> tuple[float, float, float]:
-        low, high = ranks(self._q, total, SURE)
+    def _bounds(self, side: Row, total: float, sure: float) -> tuple[float, float, float]:
+        low, high = ranks(self._q, total, sure)
         cumulative = np.cumsum(side)
         return (
             log(milliseconds(quantile_step(cumulative, low))) if low > 0 else -inf,
