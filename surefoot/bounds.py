@@ -11,7 +11,8 @@ def wilson(bad: float, total: float, sure: float) -> tuple[float, float]:
     rate, spread = bad / total, z * z / total
     middle = (rate + spread / 2) / (1 + spread)
     half = z * sqrt(rate * (1 - rate) / total + spread / (4 * total)) / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # None of them, or all: what rounding leaves beside the bound is nothing.
+    return max(0.0, middle - half) if bad else 0.0, min(1.0, middle + half) if bad < total else 1.0
 
 
 def difference(bad: float, total: float, other_bad: float, other_total: float, sure: float) -> tuple[float, float]:

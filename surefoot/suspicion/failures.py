@@ -1,5 +1,6 @@
 """More failures than stable has: all of them, or one class of them."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
@@ -16,6 +17,8 @@ Counted = Callable[[Vitals], int]
 
 # A difference below this part of the harm is no harm, however certain.
 _MARGIN = 0.5
+# So many of the last minutes, and so many failures more than stable in them, that a harm may have begun.
+_LATELY, _A_FEW = 4, 3.0
 # A minute, and a thirtieth of the way, each less what rounding takes.
 _MINUTE_S = 57.0
 _PART = 1 / 30 - 1e-6
@@ -114,6 +117,7 @@ class Failures:
         self._at: float = inf
         self._way = 0.0
         self._closed = Sums()
+        self._lately: deque[Minute] = deque(maxlen=_LATELY)
         self._luck: float | None = None
 
     def add(self, look: Look, way: float) -> None:
@@ -159,6 +163,7 @@ class Failures:
     def _close(self, before: float) -> None:
         """End the minute: a burst does not last longer, and what would have crossed in it is taken away."""
         self._closed = self._sums
+        self._lately.append(self._minute)
         self._walk = self._ahead
         self._walk.stop(self._at)
         if self._minute.stable:
@@ -176,9 +181,17 @@ class Failures:
             low, high = (max(0.0, each) for each in sums.difference(sure=SHOWN))
             proof = f"{percent(low)} to {percent(high)} more{by_luck(self._luck)}"
             return Finding(Outcome.FAIL, text, proof, bound=bound, levels=levels)
-        factor = self._factor(sums)
+        factor = 2.0 if self._begins else self._factor(sums)
         outcome = Outcome.PASS if factor <= 1 else Outcome.INCONCLUSIVE
         return Finding(outcome, text, factor=factor, bound=bound, levels=levels)
+
+    @property
+    def _begins(self) -> bool:
+        """Return whether the last minutes look like harm: what was well before does not outweigh what begins now."""
+        latest = Sums()
+        for minute in (*self._lately, self._minute):
+            latest = latest.plus(minute)
+        return latest.bad - latest.like_bad >= _A_FEW and latest.worse_by >= self._harm * _MARGIN
 
     def _bound(self, sums: "Sums") -> float | None:
         if self._at > sums.total:

@@ -104,6 +104,13 @@ class TestFind:
         assert found.outcome is outcome
         assert found.factor == factor if factor else 9.46 <= found.factor < 10.5
 
+    def test_harm_that_begins_late_holds_though_all_together_would_pass_and_fails_in_the_end(self):
+        well, ill = [(0, 600, 0, 600)] * 8, [(0, 100, 3, 100)] * 30
+
+        assert seen([*well, *ill[:1]], 0.02)[0].find().outcome is Outcome.PASS
+        assert seen([*well, *ill[:5]], 0.02)[0].find().outcome is Outcome.INCONCLUSIVE
+        assert seen([*well, *ill], 0.02)[1]
+
     def test_the_bound_is_none_where_not_even_all_would_be_certain(self):
         assert seen([(3, 3, 0, 3)])[0].find().bound is None
 
