@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from math import ceil, inf
 
+from surefoot.luck import chance
 from surefoot.sight.stretches import Part, Whole
 from surefoot.suspicion import Suspicion
 from surefoot.vitals import Look, Vitals
-from surefoot.walk import Walk, chance
+from surefoot.walk import Walk
 
 # Harms that the suspicion is shown, up to every request; the first is below half of the plan's, and puts nothing back.
 _BELOW, _SHOWN = 0.47, 24

@@ -8,10 +8,11 @@ from statistics import NormalDist
 import numpy as np
 
 from surefoot.levels import Levels, Row, milliseconds, quantile_step, row
+from surefoot.luck import Luck, Share, alike
 from surefoot.sight.stretches import Part
 from surefoot.suspicion import Suspicion
 from surefoot.vitals import Histogram, Look, Vitals
-from surefoot.walk import Luck, Share, Walk, alike
+from surefoot.walk import Walk
 
 # Where nothing is known of the latencies: log-normal, as wide as their mean (a coefficient of variation of 1).
 _USUAL_MS = 100.0

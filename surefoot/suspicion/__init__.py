@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Protocol
 
+from surefoot.units import count
 from surefoot.verdict import Outcome
 from surefoot.vitals import Look
 
@@ -43,6 +44,13 @@ def times_until(enough: Callable[[float], bool]) -> float:
         middle = (low + high) / 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high
+
+
+def by_luck(chance: float) -> str:
+    """Return how likely luck alone gives as much in a whole rollout: `, by luck in 1 of 3,200 rollouts`."""
+    if chance < 1e-9:
+        return ", by luck in less than 1 of a billion rollouts"
+    return f", by luck in 1 of {count(int(float(f'{1 / chance:.2g}')))} rollouts"
 
 
 class Suspicion(Protocol):

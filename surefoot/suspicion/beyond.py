@@ -5,12 +5,12 @@ from collections.abc import Callable
 import numpy as np
 
 from surefoot.levels import Levels, milliseconds, quantile_step, step_of
-from surefoot.suspicion import Finding
-from surefoot.suspicion.failures import by_luck
+from surefoot.luck import chance
+from surefoot.suspicion import Finding, by_luck
 from surefoot.units import percent, shown_ms
 from surefoot.verdict import Outcome
 from surefoot.vitals import Look
-from surefoot.walk import Walk, boundary, chance
+from surefoot.walk import Walk, boundary
 
 # How many of how many requests of the canary's latest look are beyond the limit.
 Tried = Callable[[Look], tuple[int, int]]

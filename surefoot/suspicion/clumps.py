@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from surefoot.walk import Luck
+from surefoot.luck import Luck
 
 Row = NDArray[np.float64]
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from surefoot.suspicion import Finding
-from surefoot.suspicion.failures import Minute, Sums, by_luck
+from surefoot.luck import Luck, clumped
+from surefoot.suspicion import Finding, by_luck
+from surefoot.suspicion.minutes import Minute, Sums
 from surefoot.verdict import Outcome
 from surefoot.vitals import Look
-from surefoot.walk import Luck, Walk, boundary, clumped
+from surefoot.walk import Walk, boundary
 
 # Bursts in which the rate of failures is itself drawn anew each minute, exponentially distributed.
 _BURSTS = (Luck(1.0),)

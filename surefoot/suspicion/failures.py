@@ -2,16 +2,16 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 
-from surefoot.bounds import difference
-from surefoot.suspicion import SHOWN, SURE, Finding, times_until
+from surefoot.luck import alike
+from surefoot.suspicion import SHOWN, Finding, by_luck, times_until
 from surefoot.suspicion.clumps import LUCKS, Clumps
-from surefoot.units import count, percent
+from surefoot.suspicion.minutes import Minute, Sums
+from surefoot.units import percent
 from surefoot.verdict import Outcome
 from surefoot.vitals import Look, Vitals
-from surefoot.walk import Walk, alike, boundary
+from surefoot.walk import Walk, boundary
 
 Counted = Callable[[Vitals], int]
 
@@ -19,90 +19,8 @@ Counted = Callable[[Vitals], int]
 _MARGIN = 0.5
 # So many of the last minutes, and so many failures more than stable in them, that a harm may have begun.
 _LATELY, _A_FEW = 4, 3.0
-# A minute, and a thirtieth of the way, each less what rounding takes.
-_MINUTE_S = 57.0
-_PART = 1 / 30 - 1e-6
 # A side that should have had more requests than this and had none was not there; fewer are missing by chance.
 _MISSING = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Minute:
-    """What a minute of looks had, or a thirtieth of a shorter watch: requests and failures of both sides.
-
-    A burst is held to last about as long. `began` is how much of the plan's looks there were before it.
-    """
-
-    canary: int = 0
-    canary_bad: int = 0
-    stable: int = 0
-    stable_bad: int = 0
-    seconds: float = 0.0
-    share: float = 0.0
-    began: float = 0.0
-
-    def plus(self, look: Look, bad: int, other: int) -> "Minute":
-        """Return it with one look more."""
-        return Minute(
-            self.canary + look.canary.requests,
-            self.canary_bad + bad,
-            self.stable + look.stable.requests,
-            self.stable_bad + other,
-            self.seconds + look.stable.seconds,
-            look.share,
-            self.began,
-        )
-
-    def ends(self, look: Look, before: float) -> bool:
-        """Return whether it is over before this look; a look says only nearly how long it was."""
-        return self.seconds > _MINUTE_S or before - self.began > _PART or look.share != self.share
-
-
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """Both sides' failures and requests in all minutes.
-
-    `like_bad` are stable's failures had it had the canary's part of each minute's traffic, `like_spread` what their
-    variance is made of.
-    """
-
-    bad: int = 0
-    total: int = 0
-    stable_bad: int = 0
-    stable_total: int = 0
-    like_bad: float = 0.0
-    like_spread: float = 0.0
-
-    def plus(self, minute: Minute) -> "Sums":
-        """Return them with one minute more."""
-        if not minute.stable or not minute.canary:
-            return self
-        return Sums(
-            self.bad + minute.canary_bad,
-            self.total + minute.canary,
-            self.stable_bad + minute.stable_bad,
-            self.stable_total + minute.stable,
-            self.like_bad + minute.canary * minute.stable_bad / minute.stable,
-            self.like_spread + minute.canary**2 / minute.stable,
-        )
-
-    @property
-    def worse_by(self) -> float:
-        """Return the difference of the rates, stable's minutes weighed like the canary's."""
-        return (self.bad - self.like_bad) / self.total if self.total else 0.0
-
-    def difference(self, times: float = 1.0, sure: float = SURE) -> tuple[float, float]:
-        """Return the bounds of the difference, were there so many times as much evidence of the same kind."""
-        like_total = self.total**2 / self.like_spread
-        like_bad = self.like_bad / self.total * like_total
-        return difference(self.bad * times, self.total * times, like_bad * times, like_total * times, sure)
-
-    def text(self, name: str) -> str:
-        """Return both sides in words, the canary first."""
-        sides = []
-        for bad, total in ((self.bad, self.total), (self.stable_bad, self.stable_total)):
-            sides.append(f"{count(bad)} of {count(total)}" + (f" ({percent(bad / total)})" if bad else ""))
-        return f"{name} {sides[0]} vs {sides[1]}"
 
 
 class Failures:
@@ -203,10 +121,3 @@ class Failures:
         if sums.worse_by >= self._harm:
             return 2.0  # it would be proven rather than ruled out; how soon depends on looks to come
         return times_until(lambda times: sums.difference(times)[1] < self._harm)
-
-
-def by_luck(chance: float) -> str:
-    """Return how likely luck alone gives as much in a whole rollout: `, by luck in 1 of 3,200 rollouts`."""
-    if chance < 1e-9:
-        return ", by luck in less than 1 of a billion rollouts"
-    return f", by luck in 1 of {count(int(float(f'{1 / chance:.2g}')))} rollouts"

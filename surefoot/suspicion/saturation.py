@@ -4,12 +4,12 @@ from math import inf
 
 import numpy as np
 
-from surefoot.suspicion import Finding
-from surefoot.suspicion.failures import by_luck
+from surefoot.luck import Luck, alike
+from surefoot.suspicion import Finding, by_luck
 from surefoot.units import count, percent
 from surefoot.verdict import Outcome
 from surefoot.vitals import Look
-from surefoot.walk import Luck, Walk, alike, boundary
+from surefoot.walk import Walk, boundary
 
 # Answers a canary may lack without being suspect: sessions that stick, and splits that are only nearly what they say.
 _LACKING = 0.2

@@ -5,12 +5,12 @@ from math import inf, log
 import numpy as np
 
 from surefoot.levels import Levels, Row, Window, milliseconds, quantile_step
-from surefoot.suspicion import Finding
-from surefoot.suspicion.failures import by_luck
+from surefoot.luck import Luck, alike
+from surefoot.suspicion import Finding, by_luck
 from surefoot.units import shown_ms
 from surefoot.verdict import Outcome
 from surefoot.vitals import Look
-from surefoot.walk import Luck, Walk, alike, boundary
+from surefoot.walk import Walk, boundary
 
 # The slowest and the fastest tenth are far out.
 _FAR = 0.1

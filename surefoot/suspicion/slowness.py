@@ -9,12 +9,12 @@ import numpy as np
 
 from surefoot.bounds import ranks, ratio
 from surefoot.levels import Levels, Row, Window, milliseconds, quantile_step
-from surefoot.suspicion import SHOWN, SURE, Finding, times_until
-from surefoot.suspicion.failures import by_luck
+from surefoot.luck import Luck, alike
+from surefoot.suspicion import SHOWN, SURE, Finding, by_luck, times_until
 from surefoot.units import shown_ms
 from surefoot.verdict import Outcome
 from surefoot.vitals import Look
-from surefoot.walk import Luck, Walk, alike, boundary
+from surefoot.walk import Walk, boundary
 
 # A difference below this part of the harm is no harm, however certain.
 _MARGIN = 0.5

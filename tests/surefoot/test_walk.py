@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from surefoot.walk import Luck, Walk, alike, boundary, chance, clumped
+from surefoot.luck import Luck, alike, chance, clumped
+from surefoot.walk import Walk, boundary
 
 ONE = np.ones(1)
 # What was seen together, the canary's requests and stable's, at each of four looks.

@@ -5,7 +5,8 @@ from math import inf
 import numpy as np
 import pytest
 
-from surefoot.suspicion.failures import Failures, by_luck
+from surefoot.suspicion import by_luck
+from surefoot.suspicion.failures import Failures
 from surefoot.verdict import Outcome
 from surefoot.vitals import Look, Vitals
 
