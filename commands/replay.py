@@ -107,7 +107,8 @@ def _end(replay: "Replay") -> str:
     end = replay.end
     if end.verdict.outcome is not Outcome.FAIL:
         return f"It would not have been put back: {end.verdict.outcome} at look {end.look}."
-    left = f", and the {replay.not_replayed} looks after it would never have been" if replay.not_replayed else ""
+    after = "look" if replay.not_replayed == 1 else f"{replay.not_replayed} looks"
+    left = f", and the {after} after it would never have been" if replay.not_replayed else ""
     return f"It would have been put back at look {end.look}{left}."
 
 
