@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# How long one example takes says something of the machine, and nothing of the code.
-settings.register_profile("any machine", deadline=None)
+# How long one example takes, or takes to be drawn, says something of the machine, and nothing of the code.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
 # Before anything imports prefect, which reads these once: no profile, server or telemetry of whoever runs the tests.

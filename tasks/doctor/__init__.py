@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from surefoot.errors import SurefootError
-from surefoot.release import Image
+from surefoot.release import Image, Revision
 from surefoot.rollout import Plan
 from surefoot.service import Environment, Place
 from tasks.doctor.finding import LIMIT_S, Examination, Finding, NotSeen, examined, problem_of, well
@@ -24,6 +24,10 @@ async def examine(place: Environment, more: Sequence[Examination] = (), limit_s:
     """Return what is found of a place, in an order that people read well; `more` is looked at beside it."""
     from tasks.doctor.slack import slack  # noqa: PLC0415 (where nobody is told, it is not needed)
     from tasks.doctor.store import store  # noqa: PLC0415
+    from tasks.doctor.vitals import vitals  # noqa: PLC0415
+
+    async def live() -> Revision:
+        return await _live(place)
 
     async with AsyncExitStack() as stack:
         try:
@@ -31,7 +35,7 @@ async def examine(place: Environment, more: Sequence[Examination] = (), limit_s:
         except SurefootError as problem:
             looks = [_already(problem_of("target", problem))]
         told = [slack(place.slack)] if place.slack else [_already(well("slack", "nobody is told in Slack"))]
-        return await examined([*looks, _registry(place), *told, store(), *more], limit_s)
+        return await examined([*looks, _registry(place), vitals(place, live), *told, store(), *more], limit_s)
 
 
 @asynccontextmanager
@@ -53,7 +57,7 @@ def _registry(place: Environment) -> Examination:
     """Look whether we may pull what is live: a release's image is looked up with the same rights."""
 
     async def look() -> Sequence[Finding]:
-        image, stand_ins = await _live_image(place), tool_settings().registries
+        image, stand_ins = (await _live(place)).image, tool_settings().registries
         pinned = Image.parse(image) if "@" in image else await resolve(image, stand_ins)
         await check(pinned, stand_ins)
         return [well("registry", f"what is live is there: {pinned}")]
@@ -61,13 +65,13 @@ def _registry(place: Environment) -> Examination:
     return Examination("registry", look)
 
 
-async def _live_image(place: Environment) -> str:
+async def _live(place: Environment) -> Revision:
     try:
         target = connect(Place(place.place.kind, {**place.place.settings, "change_within": _WITHIN}), place.plan)
         try:
             live = await target.live()
         finally:
             await target.close()
-        return live.revisions[live.traffic.main].image
+        return live.revisions[live.traffic.main]
     except (SurefootError, KeyError) as problem:
-        raise NotSeen("it is not known which image is live") from problem
+        raise NotSeen("it is not known what is live") from problem

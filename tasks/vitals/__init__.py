@@ -54,6 +54,14 @@ class Source(Protocol):
         ...
 
 
+class Metrics(Source, Protocol):
+    """A source that asks somebody's metrics system, which may refuse or know nothing of us."""
+
+    async def reach(self, revision: Revision) -> str:
+        """Return why nothing can be asked about a revision now, and what mends it; "" where an answer came."""
+        ...
+
+
 class Adapter(Protocol):
     """What a source's module has to offer.
 

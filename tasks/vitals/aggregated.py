@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Protocol
 
 from surefoot.release import Revision
@@ -77,6 +78,19 @@ class Aggregated:
             self._next = max(self._next, window.end)
         return look
 
+    async def reach(self, revision: Revision) -> str:
+        """Return why the last whole minute cannot be asked for, "" where it can: whether it held anything or not."""
+        end = last_before(self._clock() - self.lag_s)
+        minute = Window(end - MINUTE_S, end, end - MINUTE_S)
+        try:
+            async with asyncio.timeout(self._answer_s):
+                await self._platform.counted(revision, _beside(revision), minute)
+        except Unseen as problem:
+            return str(problem)
+        except TimeoutError:
+            return f"no answer within {self._answer_s:g} s"
+        return ""
+
     async def close(self) -> None:
         """Let go of connections."""
         await self._platform.close()
@@ -103,3 +117,9 @@ class Aggregated:
             return blind(f"no answer within {self._answer_s:g} s", window.seconds)
         except Exception as problem:  # whatever it is, it says nothing of the release
             return blind(f"the answer could not be read ({type(problem).__name__})", window.seconds)
+
+
+def _beside(revision: Revision) -> Revision:
+    """Return a second revision to ask for: there is none by that name, and nothing is counted of it."""
+    labels = {name: f"{value}-beside" for name, value in revision.labels.items()}
+    return replace(revision, name=f"{revision.name}-beside", labels=labels)

@@ -26,8 +26,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(503 if self.path == "/busy" else 200)
         self.end_headers()
         self.wfile.write(json.dumps({**told, "pid": os.getpid()}).encode())
-print("serving", flush=True)
-http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+server = http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler)
+print("serving", flush=True)  # a connection waits from here on; before, it would be refused
+server.serve_forever()
 """
 DEAF = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SERVE
 PARENT = (

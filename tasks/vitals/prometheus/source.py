@@ -78,9 +78,28 @@ class Prometheus:
             why = f"prometheus' answer could not be read ({type(problem).__name__})"
         return _blind(why, window_s)
 
+    async def reach(self, revision: Revision) -> str:
+        """Return why no counter of a revision can be read now, "" where each has been scraped."""
+        try:
+            async with asyncio.timeout(self._answer_s):
+                queries = [Selector.parse(text).of(revision) for text in self._named]
+                found = await self._samples(queries, await self._client.time(), _MEMORY * self._settings.stale_s)
+        except (Unseen, NoSuchLabel) as problem:
+            return str(problem)
+        except TimeoutError:
+            return f"prometheus did not answer within {self._answer_s:g} s"
+        return next(
+            (f"nothing was scraped of {query}" for query, seen in zip(queries, found, strict=True) if not seen), ""
+        )
+
     async def close(self) -> None:
         """Let go of connections."""
         await self._client.close()
+
+    @property
+    def _named(self) -> list[str]:
+        """Return the selectors that the file names."""
+        return [text for text in (self._settings.requests, self._settings.latency, self._settings.errors) if text]
 
     async def _end(self, seconds: float) -> float:
         """Wait until a window is over and its scrapes can be asked for; return its end, by our clock."""
@@ -127,7 +146,7 @@ class Prometheus:
 
     async def _counters(self, stable: Revision, canary: Revision, at: float, back_s: float) -> tuple[Counters, ...]:
         """Ask for all counters of both at once; Unseen where the two cannot be told apart."""
-        named = [text for text in (self._settings.requests, self._settings.latency, self._settings.errors) if text]
+        named = self._named
         queries = [Selector.parse(text).of(revision) for revision in (stable, canary) for text in named]
         if twice := next((query for query in queries[: len(named)] if query in queries[len(named) :]), ""):
             raise Contradiction(f"stable and canary are both {twice}")

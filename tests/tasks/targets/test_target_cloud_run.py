@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from google.cloud import run_v2
 from google.protobuf.field_mask_pb2 import FieldMask
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from surefoot.errors import Refused, Unavailable
@@ -34,7 +34,6 @@ def traffics(draw):
 tags = st.dictionaries(st.sampled_from(["blue", "green", "sf-123456"]), st.sampled_from([*REVISIONS, LATEST]))
 
 
-@settings(deadline=None)
 @given(traffics(), tags)
 def test_a_traffic_list_says_what_it_was_made_from_and_totals_100(traffic, tags):
     allocation = Allocation({}, tags).sharing(traffic)
@@ -46,7 +45,6 @@ def test_a_traffic_list_says_what_it_was_made_from_and_totals_100(traffic, tags)
     assert all(target.percent or target.tag for target in targets)
 
 
-@settings(deadline=None)
 @given(traffics(), tags)
 def test_previewing_twice_is_previewing_once_and_takes_no_tag_away(traffic, tags):
     once = Allocation({}, tags).sharing(traffic).previewing(REVISIONS)
@@ -91,7 +89,6 @@ marks = st.builds(
 annotations = st.dictionaries(st.from_regex(r"example\.com/[a-z]{1,5}", fullmatch=True), st.text(max_size=5))
 
 
-@settings(deadline=None)
 @given(marks, annotations)
 def test_a_mark_is_read_back_as_it_was_written_and_others_annotations_stay(mark, others):
     written = marked(others, mark)
@@ -101,7 +98,6 @@ def test_a_mark_is_read_back_as_it_was_written_and_others_annotations_stay(mark,
     assert marked(written, None).items() - others.items() == {("surefoot.dev/fence", str(mark.fence))}
 
 
-@settings(deadline=None)
 @given(marks, marks)
 def test_the_fence_never_falls(first, second):
     written = marked(marked(marked({}, first), None), second)

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_stood import CANARY, STABLE, Stood, data, numbers, of
 from pydantic import ValidationError
@@ -579,7 +579,7 @@ A_SERIES = st.fixed_dictionaries(
 A_RESULT = st.fixed_dictionaries({"resultType": st.just("matrix") | ANYTHING, "result": st.lists(A_SERIES) | ANYTHING})
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=200)
+@settings(max_examples=200)
 @given(ANYTHING | A_RESULT, st.booleans())
 def test_whatever_it_answers_nothing_is_raised_and_nothing_is_made_up(result, of_time):
     stood = Stood(steady)
