@@ -2,7 +2,8 @@
 #
 #   make setup      install into .venv, nothing else
 #   make demo       a release, and one that is put back, on this machine (TARGET=ecs, ARGS="--bad slow", ARGS=--keep)
-#   make test       all tests but the campaign (ARGS="tests/surefoot -k traffic")
+#   make test       the tests, in five minutes (ARGS="tests/surefoot -k traffic")
+#   make test-all   with those that CI runs too: the same stories with their other endings
 #   make check      formatting, lint, types, import contracts, workflows
 #   make campaign   kill -9 after every write; takes long
 #   make bench      each benchmark beside its peer
@@ -20,7 +21,7 @@ READY := .venv/ready
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PROJECT_ENVIRONMENT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lint types imports workflows campaign bench clean
+.PHONY: help setup demo test test-all check format lint types imports workflows campaign bench clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -42,6 +43,9 @@ demo: $(READY)
 # Half of the time is spent waiting for real processes: three at once were the quickest on two cores.
 test: $(READY)
 	$(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
+
+test-all: $(READY)
+	$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not campaign" $(ARGS)
 
 # `make -k check` goes on after the first that fails.
 check: format lint types imports workflows

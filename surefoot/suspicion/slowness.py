@@ -26,6 +26,8 @@ _PASSING = 0.01
 _NODES = (-2.856970, -1.355626, 0.0, 1.355626, 2.856970)
 _WEIGHTS = np.array((0.011257, 0.222076, 0.533333, 0.222076, 0.011257))
 _MINUTE_S = 60.0
+# What passes in less than this nobody has measured; an instant would be infinitely restless.
+_SHORTEST_S = 0.5
 _MOST_MINUTES = 120
 # The median of chi-squared with one degree of freedom.
 _MEDIAN_OF_SQUARE = 0.4549
@@ -33,6 +35,8 @@ _MEDIAN_OF_SQUARE = 0.4549
 _FEWEST = 3
 # How steeply the odds of being slow fall with the latency: steeper than this is a service that answers in one time.
 _STEEPEST = 30.0
+# Of a ratio's logarithm: beyond it nothing is known of the ratio, and its exponential is no number any more.
+_NOTHING_KNOWN = 300.0
 
 
 class Slowness:
@@ -110,7 +114,7 @@ class Slowness:
 
     def _passing(self, seconds: float) -> float:
         """Return the variance of a side's own logarithm of latency from one stretch of so many seconds to the next."""
-        return self._from_minutes * max(1.0, _MINUTE_S / seconds if seconds else 1.0)
+        return self._from_minutes * max(1.0, _MINUTE_S / max(seconds, _SHORTEST_S) if seconds else 1.0)
 
     def _learn(self, minute: Window) -> None:
         """Keep stable's level in a minute and how far the canary's is from it, with the variance of so few answers.
@@ -192,9 +196,8 @@ class Slowness:
             self._bounds(self._levels.canary, self._levels.canary_total * factor, sure),
             self._bounds(self._levels.stable, self._levels.stable_total * factor, sure),
         )
-        wider = (
-            exp(NormalDist().inv_cdf(sure) * sqrt(self._passed / factor) / self._stretches) if self._stretches else 1.0
-        )
+        unsure = NormalDist().inv_cdf(sure) * sqrt(self._passed / factor) / self._stretches if self._stretches else 0.0
+        wider = exp(min(unsure, _NOTHING_KNOWN))
         return low / wider, high * wider
 
     def _bounds(self, side: Row, total: float, sure: float) -> tuple[float, float, float]:

@@ -51,6 +51,7 @@ def test_what_was_not_measured_is_not_drawn(scores, tmp_path):
     assert draw({}, tmp_path) == []
 
 
+@pytest.mark.slow
 def test_the_command_measures_on_two_processes_and_prints_a_table_of_every_rule():
     done = subprocess.run(
         [sys.executable, ROOT / "bench" / "judge.py", "--only", "4x 0.5/s", "--seed", "7"],

@@ -12,6 +12,7 @@ from prefect_real import RealPrefect
 pytestmark = pytest.mark.timeout(300)
 
 
+@pytest.mark.slow
 def test_a_release_goes_to_staging_and_is_told_line_by_line(prefect: RealPrefect, worker: RealPrefect) -> None:
     both_places(prefect, "shipped", ["ana"])
     words = ("--image", image("1.1.0"), "--commit", "4e1c9aa0aaaa", "--version", "1.1.0", "--title", "Cart")
@@ -56,6 +57,7 @@ def test_of_an_image_that_staging_has_had_the_commit_is_known(prefect: RealPrefe
     assert {"service:known", "env:staging", "release:1.1.0"} <= set(run["tags"])
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_a_release_that_never_starts_is_put_back_and_the_exit_code_says_so(
     prefect: RealPrefect, within: RealPrefect
@@ -119,6 +121,7 @@ def test_what_cannot_be_asked_for_is_bad_input(prefect: RealPrefect, words: Sequ
     assert said in ran.stderr
 
 
+@pytest.mark.slow
 def test_without_prefect_deploy_says_what_to_start(prefect: RealPrefect) -> None:
     prefect.service("alone", approvers=["ana"])
     words = ("deploy", "alone", "staging", "--image", image("1.1.0"), "--commit", "4e1c9aa")
@@ -129,6 +132,7 @@ def test_without_prefect_deploy_says_what_to_start(prefect: RealPrefect) -> None
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_watching_and_not_the_rollout(prefect: RealPrefect) -> None:
     prefect.service("left", approvers=["ana"])
     prefect.verified("left")

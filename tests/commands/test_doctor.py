@@ -57,6 +57,7 @@ def test_prefect_is_looked_at_with_its_worker_deployments_and_watchdog(prefect: 
     assert live(prefect, "examined") == before
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_there_and_a_store_that_is_out_of_reach_are_not_well_and_no_password_is_shown(
     prefect: RealPrefect,
 ) -> None:

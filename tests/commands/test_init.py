@@ -15,6 +15,7 @@ from surefoot.errors import ConfigError
 pytestmark = pytest.mark.timeout(300)
 
 
+@pytest.mark.slow
 def test_init_writes_a_file_that_is_valid_and_marks_what_nobody_can_read_from_a_cloud(
     prefect: RealPrefect, tmp_path: Path
 ) -> None:

@@ -83,6 +83,7 @@ def test_a_service_behind_a_load_balancer_becomes_a_file_that_ecs_can_climb(ecs:
     assert deployments(ecs, "read") == 1
 
 
+@pytest.mark.slow
 def test_a_service_without_a_load_balancer_becomes_a_rolling_one_and_its_address_is_asked_for(
     ecs: RealPrefect, tmp_path: Path
 ) -> None:
@@ -136,6 +137,7 @@ def test_a_service_whose_rules_may_not_be_read_is_not_taken_for_one_without(ecs:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_plan_on_ecs_says_after_how_much_silence_it_goes_back_by_itself(ecs: RealPrefect, tmp_path: Path) -> None:
     asyncio.run(seed_ecs(ecs.addresses["aws"], "silent", image("1.0.0")))
     file = tmp_path / "silent.yaml"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from rollout_told import CANARY, RELEASE, SHOP, STABLE, production
 
 from commands.outlook import Outlook, as_fields, lines, summary
@@ -65,6 +66,7 @@ def test_a_step_that_is_too_short_to_pass_says_so_and_what_will_happen() -> None
 BY_USERS = Known(Recent(per_s=2, error_rate=0.005), "as in the rollout of 1.8.2, 2026-11-18")
 
 
+@pytest.mark.slow
 def test_a_harm_that_the_plan_cannot_see_is_doubted_and_what_would_see_it_is_proposed() -> None:
     text = said(outlook(known=BY_USERS))
     assert "  ? sight       p95 slower by 25 %: caught in " in text
@@ -96,6 +98,7 @@ def test_where_nobody_knows_the_traffic_it_says_so_and_shows_what_some_would_see
     assert (fields["sight"], fields["harms"], fields["would_see"], fields["traffic"]["known"]) == ([], {}, [], None)
 
 
+@pytest.mark.slow
 def test_nothing_that_can_be_said_of_sight_is_wider_than_80_columns() -> None:
     for known in (BY_USERS, Known(Recent(per_s=0.01), "as typed"), Known(Recent(), "")):
         wide = [line for line in said(outlook(known=known)).splitlines() if len(line) > 80]

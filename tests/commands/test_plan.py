@@ -44,6 +44,7 @@ def test_plan_of_what_staging_has_not_verified_says_it_would_be_refused(prefect:
     assert document["plan_hash"] is None
 
 
+@pytest.mark.slow
 def test_plan_of_an_image_that_is_not_there_says_it_would_be_refused(prefect: RealPrefect) -> None:
     both_places(prefect, "imageless")
     gone = f"registry.rehearsal/shop@sha256:{'f' * 64}"
@@ -52,12 +53,14 @@ def test_plan_of_an_image_that_is_not_there_says_it_would_be_refused(prefect: Re
     assert document["exit_code"] == 5
 
 
+@pytest.mark.slow
 def test_cloud_run_does_nothing_by_itself_and_nothing_is_promised(prefect: RealPrefect) -> None:
     prefect.service("unpromised")
     assert answered(prefect, "plan", "unpromised", "production")["promises"] == []
     assert "by itself" not in typed(prefect, "plan", "unpromised", "production").stdout
 
 
+@pytest.mark.slow
 def test_looking_makes_no_store(prefect: RealPrefect, tmp_path: Path) -> None:
     prefect.service("unkept")
     store = {"SUREFOOT_STORE": str(tmp_path / "store.db")}
@@ -67,6 +70,7 @@ def test_looking_makes_no_store(prefect: RealPrefect, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_what_would_be_seen_at_another_traffic_can_be_asked(prefect: RealPrefect) -> None:
     prefect.service("whatif")
     document = answered(prefect, "plan", "whatif", "production", "--traffic", "600/m", "--errors", "0.5%")

@@ -35,6 +35,7 @@ def up(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate(timeout=_WITHIN_S)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_runs_with_the_shop_on_it_until_it_is_stopped_and_leaves_nothing_running(
     tmp_path: Path, number: signal.Signals

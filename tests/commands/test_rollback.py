@@ -59,6 +59,7 @@ def promoted(prefect: RealPrefect, name: str, before: str) -> None:
     prefect.keep(rollouts.end, attempt.id, Phase.PROMOTED, now, fence=0)
 
 
+@pytest.mark.slow
 def test_a_rollout_at_work_is_stopped_and_users_are_put_back(prefect: RealPrefect, worker: RealPrefect) -> None:
     run = climbing(prefect, "losing")
     stable = next(name for name in live(prefect, "losing") if "1-1-0" not in name)
@@ -82,6 +83,7 @@ def test_a_rollout_at_work_is_stopped_and_users_are_put_back(prefect: RealPrefec
     assert prefect.keep(lease.holder_of, "losing/production") is None
 
 
+@pytest.mark.slow
 def test_pressed_twice_nobody_goes_back_twice(prefect: RealPrefect) -> None:
     prefect.service("twice")
     deployed_by_hand(prefect, "twice", "1.1.0")
@@ -128,6 +130,7 @@ def test_with_the_store_down_users_are_put_back_all_the_same(prefect: RealPrefec
     assert live(prefect, "unkept-back") == before
 
 
+@pytest.mark.slow
 def test_with_slack_down_the_notice_is_kept_and_that_is_said(prefect: RealPrefect) -> None:
     prefect.service("unheard")
     (before,) = live(prefect, "unheard")
@@ -146,6 +149,7 @@ def test_with_slack_down_the_notice_is_kept_and_that_is_said(prefect: RealPrefec
     assert "wait in the outbox" not in ran.stderr
 
 
+@pytest.mark.slow
 def test_a_way_back_that_fails_is_the_headline_and_names_what_to_type_by_hand(prefect: RealPrefect) -> None:
     prefect.service("stuck")
     (before,) = live(prefect, "stuck")
@@ -175,6 +179,7 @@ def test_a_cloud_out_of_reach_is_no_way_back_either(prefect: RealPrefect) -> Non
     assert "gone/production cannot be looked at" in " ".join(ran.stderr.split())
 
 
+@pytest.mark.slow
 def test_somebody_who_writes_at_the_same_moment_is_written_over(prefect: RealPrefect) -> None:
     prefect.service("raced")
     before = live(prefect, "raced")
@@ -194,6 +199,7 @@ def test_where_nothing_older_is_ready_there_is_no_way_back_and_the_place_is_free
     assert prefect.keep(lease.holder_of, "only/production") is None
 
 
+@pytest.mark.slow
 def test_ctrl_c_does_not_come_between_users_and_the_ledger(prefect: RealPrefect) -> None:
     prefect.service("interrupted")
     (before,) = live(prefect, "interrupted")
@@ -241,6 +247,7 @@ def test_a_revision_of_ones_own_choice_needs_a_yes(prefect: RealPrefect, words: 
         assert "say --yes if it is meant" in ran.stderr
 
 
+@pytest.mark.slow
 def test_what_a_person_did_is_in_the_ledger(prefect: RealPrefect) -> None:
     prefect.service("written")
     deployed_by_hand(prefect, "written", "1.1.0")

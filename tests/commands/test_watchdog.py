@@ -26,6 +26,7 @@ def deserted(prefect: RealPrefect, name: str) -> str:
     return before
 
 
+@pytest.mark.slow
 def test_what_a_dead_run_left_behind_is_put_back_and_said(prefect: RealPrefect) -> None:
     before = deserted(prefect, "deserted")
     only = {"SUREFOOT_SERVICES": str(prefect.services / "deserted.yaml")}
@@ -46,6 +47,7 @@ def test_what_cannot_be_looked_at_is_said_with_its_sign_and_the_exit_code(prefec
     assert "half-there-st" in ran.stdout
 
 
+@pytest.mark.slow
 def test_without_prefect_what_a_dead_run_left_is_put_back_all_the_same(prefect: RealPrefect) -> None:
     before = deserted(prefect, "alone-there")
     only = {"SUREFOOT_SERVICES": str(prefect.services / "alone-there.yaml")}

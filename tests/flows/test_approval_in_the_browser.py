@@ -51,6 +51,7 @@ def page(require, tmp_path: Path) -> Iterator[Page]:
         browser.close()
 
 
+@pytest.mark.slow
 def test_a_person_reads_decides_and_sees_production_move_although_everything_was_restarted(
     prefect: RealPrefect, worker: RealPrefect, page: Page
 ):

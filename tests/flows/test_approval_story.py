@@ -98,6 +98,7 @@ async def test_a_yes_for_what_was_shown_moves_production(prefect, shop):
     assert shop.said("is live in production")
 
 
+@pytest.mark.slow
 async def test_commits_since_users_last_got_a_release_are_those_of_all_staging_had_since(prefect, shop):
     first = shop.ask(commits=(Commit("aaaaaaa", "First"),))
     await prefect.execute(first)
@@ -163,6 +164,7 @@ async def shop_waiting(prefect, within, _asked):
     return _asked["run"]
 
 
+@pytest.mark.slow
 async def test_who_cannot_be_counted_and_who_says_nothing_are_asked_again_and_slack_only_once(prefect, shop):
     run = shop.ask()
     await prefect.execute(run)
@@ -182,6 +184,7 @@ async def test_who_cannot_be_counted_and_who_says_nothing_are_asked_again_and_sl
     assert [entry.fields["by"] for entry in shop.heard(run) if entry.kind == "answer not counted"] == ["zoe <b>", "ZOE"]
 
 
+@pytest.mark.slow
 async def test_a_changed_service_file_is_asked_about_again(prefect, shop):
     run = shop.ask()
     await prefect.execute(run)
@@ -195,6 +198,7 @@ async def test_a_changed_service_file_is_asked_about_again(prefect, shop):
     assert len(shop.said("waits for your yes")) == 2
 
 
+@pytest.mark.slow
 async def test_another_way_back_and_other_evidence_are_asked_about_again_but_a_no_stays_a_no(prefect, shop):
     first = shop.ask()
     await prefect.execute(first)
@@ -229,6 +233,7 @@ async def _shift(prefect: RealPrefect, shop: Shop) -> None:
         await (await client.update_service(service=service)).result()
 
 
+@pytest.mark.slow
 async def test_a_yes_is_void_when_what_it_was_given_for_changes_before_it_is_used(prefect, shop):
     run = shop.ask()
     await prefect.execute(run)
@@ -254,6 +259,7 @@ async def test_a_yes_is_not_used_for_anything_but_what_was_shown(prefect, shop):
     prefect.cancel(run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("changed", "end"), [(False, "Done"), (True, "Refused")], ids=["the same", "another plan"])
 async def test_a_rollout_that_had_begun_goes_on_with_the_plan_that_was_approved_or_not_at_all(
     prefect, shop, changed, end
@@ -299,6 +305,7 @@ async def test_a_form_that_a_killed_process_left_half_saved_is_made_whole_and_a_
     gc.collect()
 
 
+@pytest.mark.slow
 async def test_nobody_in_time_is_a_no_that_the_watchdog_says(prefect, shop):
     run = shop.ask()
     await prefect.execute(run)
@@ -338,6 +345,7 @@ async def test_a_cancel_while_it_waits_is_told_although_no_process_is_there(pref
     assert len(shop.said("cancelled, nothing had changed")) == 1
 
 
+@pytest.mark.slow
 async def test_of_two_releases_that_wait_the_newer_takes_the_place(prefect, shop):
     older = shop.ask()
     await prefect.execute(older)
@@ -374,6 +382,7 @@ async def test_of_two_approvers_at_once_one_is_heard(prefect, shop):
     assert [question.by for question in shop.questions(run)] == [heard["name"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answered", [False, True], ids=["while it waits", "after the answer"])
 async def test_a_run_whose_process_died_is_started_again_and_nobody_is_asked_twice(prefect, shop, answered):
     run = shop.ask()
@@ -390,6 +399,7 @@ async def test_a_run_whose_process_died_is_started_again_and_nobody_is_asked_twi
     assert len(shop.said("waits for your yes")) == 1
 
 
+@pytest.mark.slow
 async def test_a_run_that_dies_each_time_it_is_started_is_given_up_and_said(prefect, shop):
     run = shop.ask()
     await prefect.execute(run)
@@ -418,6 +428,7 @@ UNCLEAR = {
 }
 
 
+@pytest.mark.slow
 async def test_an_unclear_rollout_waits_for_a_person_who_may_send_it_on(prefect, shop):
     run = await _held(prefect, shop)
     going = asyncio.create_task(prefect.execute(run))
@@ -449,6 +460,7 @@ async def test_an_unclear_rollout_that_nobody_decides_is_put_back(prefect, shop)
     assert "nobody sent it on" in shop.message(run)
 
 
+@pytest.mark.slow
 async def test_an_unclear_rollout_that_goes_badly_while_people_think_waits_for_none(prefect, shop):
     run = await _held(prefect, shop)
     going = asyncio.create_task(prefect.execute(run))

@@ -58,6 +58,7 @@ async def test_what_is_bad_in_staging_is_asked_about_nowhere(world: World, prefe
     assert await asyncio.to_thread(questions, prefect, "story-b") == []
 
 
+@pytest.mark.slow
 async def test_a_release_that_is_live_but_could_not_be_closed_is_not_put_back_and_the_watchdog_closes_it(world: World):
     await world.service()
     world.arm(method="UpdateService", after=4, times=1000, code="PERMISSION_DENIED")

@@ -110,6 +110,7 @@ async def test_a_pause_that_ran_out_while_we_looked_is_told_as_what_it_was(ecs: 
     await assert_as_before(ecs)
 
 
+@pytest.mark.slow
 async def test_somebody_elses_deployment_in_the_middle_stops_us_and_stands(ecs: EcsWorld):
     await ecs.service(steps=[{"traffic": "25%", "watch": "20s"}, {"traffic": "100%", "watch": "0s"}])
     rolling_out = asyncio.create_task(ecs.roll_out())

@@ -63,6 +63,7 @@ async def test_it_needs_no_store(world: World):
     assert any("what was done here is not in the ledger" in note for note in went.notes)
 
 
+@pytest.mark.slow
 async def test_it_needs_no_store_to_stop_a_rollout_at_work(world: World):
     await world.service(steps=LONG)
     climbing = asyncio.create_task(world.roll_out())
@@ -77,6 +78,7 @@ async def test_it_needs_no_store_to_stop_a_rollout_at_work(world: World):
     assert (world.live(), world.mark()) == ({world.first(): 100}, "")
 
 
+@pytest.mark.slow
 async def test_it_does_not_wait_for_slack(world: World):
     await world.service()
     await world.roll_out(version="1.1.0")

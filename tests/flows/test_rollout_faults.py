@@ -34,6 +34,7 @@ FAST = ("unavailable, reply lost", "permission_denied", "aborted", "internal, in
 EVERY = {**FAULTS, **WRITE_FAULTS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAST)
 async def test_a_fault_at_any_write_ends_promoted_or_put_back(world: World, fault: str):
     await over_each_call(world, "1.1.0", {**EVERY[fault], "method": "UpdateService"}, steps=SHORT)

@@ -181,6 +181,7 @@ async def test_what_begins_again_and_may_not_shift_down_is_put_back_from_where_i
     assert (ended.phase, world.live(), world.mark()) == ("put back", {world.first(): 100}, "")
 
 
+@pytest.mark.slow
 async def test_a_way_back_that_fails_is_the_headline_and_the_watchdog_tries_again(world: World):
     await world.service(target={"change_within": "300ms"})
     world.arm(method="UpdateService", after=2, times=10_000, code="UNAVAILABLE")
@@ -195,6 +196,7 @@ async def test_a_way_back_that_fails_is_the_headline_and_the_watchdog_tries_agai
     assert (world.last().phase, world.live(), world.mark()) == ("put back", {world.first(): 100}, "")
 
 
+@pytest.mark.slow
 async def test_a_store_that_goes_away_in_the_middle_is_put_back(world: World):
     await world.service(steps=WATCHED)
     climbing = asyncio.create_task(world.roll_out())
@@ -210,6 +212,7 @@ async def test_a_store_that_goes_away_in_the_middle_is_put_back(world: World):
     assert world.last().phase == "put back"
 
 
+@pytest.mark.slow
 async def test_a_slack_that_hangs_does_not_slow_a_rollout(world: World):
     await world.service()
     world.rehearsal.slack.faults.add(SlackFault(delay_s=60, times=1000))

@@ -45,6 +45,7 @@ async def test_a_stop_at_the_very_end_comes_too_late_and_the_release_is_promoted
     assert (world.live(), world.mark()) == ({ended.canary: 100}, "")
 
 
+@pytest.mark.slow
 async def test_a_store_that_is_damaged_in_the_middle_does_not_stop_the_way_back(world: World):
     await world.service(steps=WATCHED)
     climbing = asyncio.create_task(world.roll_out())
@@ -58,6 +59,7 @@ async def test_a_store_that_is_damaged_in_the_middle_does_not_stop_the_way_back(
     assert (world.live(), world.mark()) == ({world.first(): 100}, "")
 
 
+@pytest.mark.slow
 async def test_a_store_that_goes_away_at_the_very_end_puts_nothing_back(world: World):
     await world.service(steps=SHORT)
     world.arm(method="UpdateService", after=3, delay_s=1.5)

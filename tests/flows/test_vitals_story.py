@@ -64,6 +64,7 @@ class Scrapes:
         return iter(())
 
 
+@pytest.mark.slow
 async def test_a_good_release_climbs_by_what_its_users_met_and_is_promoted(world: World, prometheus: RealPrometheus):
     await judged_by_users(world, prometheus)
     async with world.users():
@@ -106,6 +107,7 @@ async def test_a_release_that_fails_its_users_is_put_back_and_the_reason_has_bot
     assert_judged_anew_alike(world, ended)
 
 
+@pytest.mark.slow
 async def test_who_loses_prometheus_holds_then_puts_back_and_blames_nobody(world: World, prometheus: RealPrometheus):
     await judged_by_users(world, prometheus, patience="2s")
     async with world.users():
@@ -123,6 +125,7 @@ async def test_who_loses_prometheus_holds_then_puts_back_and_blames_nobody(world
     assert_judged_anew_alike(world, ended)
 
 
+@pytest.mark.slow
 async def test_a_rollout_that_begins_again_is_judged_by_what_was_seen_before_it_died_too(
     world: World, prometheus: RealPrometheus
 ):
@@ -139,6 +142,7 @@ async def test_a_rollout_that_begins_again_is_judged_by_what_was_seen_before_it_
     assert_judged_anew_alike(world, ended)
 
 
+@pytest.mark.slow
 async def test_a_rollout_that_had_failed_before_it_died_gets_no_second_chance(world: World, prometheus: RealPrometheus):
     await judged_by_users(world, prometheus)
     async with world.users():

@@ -62,6 +62,7 @@ def test_the_whole_of_it_is_valid(tmp_path, terraform_in, provider):
     terraform.ok("validate")
 
 
+@pytest.mark.slow
 def test_everything_but_the_service_is_valid(tmp_path, terraform_in, provider):
     folder = copied(tmp_path, provider("aws", WITHOUT_SERVICE), service=False)
     terraform = terraform_in(folder)

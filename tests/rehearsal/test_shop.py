@@ -277,6 +277,7 @@ def test_the_leaking_version_gets_slower_as_it_is_used():
     assert 0.9 < median_ms(run(used(works(Fault.NONE)))) / median_ms(works(Fault.NONE)) < 1.1
 
 
+@pytest.mark.slow
 def test_the_catalogue_s_versions_start_or_fail_as_they_say(tmp_path):
     async def story():
         platform = Platform(Catalogue.load(), tmp_path)

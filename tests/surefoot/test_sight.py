@@ -97,6 +97,7 @@ def test_the_longer_it_is_looked_at_the_smaller_a_harm_is_seen():
     assert found[0].slower["p95"] > found[1].slower["p95"] > CLIMB.harm.latency / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stretch", [0, 1])
 def test_so_many_more_failures_are_caught_in_eight_of_ten_rollouts(stretch):
     seen = sights(CLIMB, USERS)[stretch].more_errors

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from surefoot.errors import ConfigError
@@ -238,8 +238,28 @@ LOOKS = st.builds(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=60)
+# Found by drawing: looks that hardly last, and latencies from a millisecond to eleven days.
+HARDLY_A_LOOK = {
+    "seconds": 5e-324,
+    "stable": side(0, 0, latency_ms=[(1.0, 1)]),
+    "canary": side(0, 0, latency_ms=[(2.0, 5)]),
+}
+FAR_APART = [
+    {"seconds": 7e4, "stable": None, "canary": side(220, 186, latency_ms=[(1.1, 5307), (4e8, 131072)])},
+    {"seconds": 4e-195, "stable": side(156611, 0, latency_ms=[(3e8, 2122), (8.0, 207528)]), "canary": None},
+    {
+        "seconds": 1e-144,
+        "stable": side(1446, 1022, latency_ms=[(1e9, 30000)]),
+        "canary": side(101948, 32152, latency_ms=[(1.2, 989), (9e8, 626493)]),
+    },
+    {"seconds": 4e4, "stable": None, "canary": side(362879, 352889, latency_ms=[(6e8, 24315)])},
+]
+
+
+@settings(max_examples=60)
 @given(st.lists(LOOKS, max_size=4))
+@example([HARDLY_A_LOOK])
+@example(FAR_APART)
 def test_whatever_is_well_formed_gets_an_answer(looks: list[dict[str, Any]]) -> None:
     limits = {"error_rate": {"harm": 0.01, "limit": 0.2}, "p50_ms": {"harm": "10%"}, "p99_ms": {"harm": 2, "limit": 9}}
     (answer,) = answers({"limits": limits, "looks": looks})

@@ -52,7 +52,7 @@ async def test_where_all_is_well_each_thing_says_so_and_nothing_was_changed(worl
 
     assert ills(findings) == []
     assert list(findings) == [
-        *("credentials", "service", "reads", "writes", "registry", "slack", "channel", "scopes", "store"),
+        *("credentials", "service", "reads", "writes", "registry", "vitals", "slack", "channel", "scopes", "store"),
     ]
     assert findings["service"].seen == f"100 % on {world.first()}, ready"
     assert findings["registry"].seen == f"what is live is there: {world.image('1.0.0')}"
@@ -186,6 +186,7 @@ async def test_where_nobody_is_told_and_nothing_was_released_yet_is_well_and_no_
     assert not (world.folder / "new").exists()
 
 
+@pytest.mark.slow
 async def test_what_hangs_is_given_up_and_keeps_nothing_else_from_being_looked_at(world: World):
     world.rehearsal.slack.faults.add(SlackFault(method="auth.test", delay_s=60))
     findings = await found(limit_s=4)

@@ -148,6 +148,7 @@ CASES: dict[str, tuple[Callable[[EcsWorld], Awaitable[None]], str, bool | None, 
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 async def test_what_is_not_well_is_said_with_what_mends_it_and_all_else_is_looked_at(world: EcsWorld, case: str):
     arrange, subject, expected, seen, mend = CASES[case]

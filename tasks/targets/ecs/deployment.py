@@ -68,6 +68,11 @@ class Deployment:
         return self.status == _NOT_BACK
 
     @property
+    def put_back(self) -> bool:
+        """Return whether ECS has put it back by itself, and is through with that."""
+        return self.over and self.going_back and not self.stopped and not self.not_back
+
+    @property
     def pauses(self) -> bool:
         """Return whether it waits for a word before users are moved; without that it goes on by itself."""
         hooks = (self.raw.get("deploymentConfiguration") or {}).get("lifecycleHooks") or ()

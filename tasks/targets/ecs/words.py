@@ -65,6 +65,8 @@ def next_word(state: State, wanted: Traffic, *, over: bool) -> Word:
 def _from_rest(state: State, wanted: Traffic) -> Word:
     newest = state.newest
     if newest is not None and wanted.percent(newest.target.name):
+        if newest.put_back and state.traffic.percent(newest.target.name):
+            return Wait()  # the service was read a moment before its deployment: the next look has both from after it
         _refuse_half_ended(state, newest, wanted)
     # Where ECS could not put it back, nobody knows what its tasks do: what was before is deployed anew.
     if state.traffic == wanted and not (newest and newest.not_back):

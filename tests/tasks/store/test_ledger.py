@@ -145,6 +145,7 @@ def _write_until_killed(url, now, name):
         store.run_here(ledger.conclude, action, "done", {}, now)
 
 
+@pytest.mark.slow
 def test_writers_killed_at_any_moment_leave_a_whole_chain(url, store, now):
     spawn = multiprocessing.get_context("spawn")
     names = ["a", "b", "c"]

@@ -77,6 +77,9 @@ GONE = replace(OLDER, gone="its task definition was deregistered")
         # ECS goes back by itself: what came of it is told when it is over
         (state(BACK, blue=90, green=10), TEN, False, Wait()),
         (state(BACK), ON_CANARY, True, Wait()),
+        # the two halves of a look lie a moment apart, and ECS has put it back in between
+        (state(BACK_AGAIN, blue=0, green=100, current=(CANARY,)), ON_CANARY, True, Wait()),
+        (state(BACK_AGAIN, blue=90, green=10, current=(STABLE, CANARY)), TEN, False, Wait()),
         # at rest
         (state(FIRST), ON_STABLE, True, Done()),
         (state(BACK_AGAIN), ON_STABLE, True, Done()),

@@ -289,6 +289,7 @@ async def test_the_way_back_does_not_wait_for_a_change_that_is_on_its_way(world)
     assert back.traffic == before.traffic
 
 
+@pytest.mark.slow
 async def test_a_change_that_is_never_observed_is_given_up_in_time(make_world, kind):
     world = await make_world(change_within=BRIEFLY[kind])
     async with world.target() as target:
@@ -298,6 +299,7 @@ async def test_a_change_that_is_never_observed_is_given_up_in_time(make_world, k
             await target.shift(before.traffic.toward(canary, 50), live.mark, live)
 
 
+@pytest.mark.slow
 async def test_a_write_that_hangs_is_given_up_in_time(make_world, kind):
     world = await make_world(change_within=BRIEFLY[kind])
     async with world.target() as target:

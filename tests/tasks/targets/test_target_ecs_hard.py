@@ -364,6 +364,7 @@ async def test_the_mark_of_a_rollout_that_nobody_ended_gives_way_to_a_newer_fenc
     assert (live.mark.rollout, live.mark.fence) == ("r-1", 6)
 
 
+@pytest.mark.slow
 async def test_a_deployment_of_the_release_that_would_not_wait_is_put_back(make_world):
     world = await make_world(CANARY)
     async with world.target() as target:
@@ -468,6 +469,7 @@ async def test_of_two_owners_that_stage_two_releases_at_once_at_most_one_is_stag
     assert after.mark.rollout == "r-2"
 
 
+@pytest.mark.slow
 async def test_an_operator_goes_to_an_older_revision_in_the_middle_of_a_climb_that_is_never_finished(make_world):
     world = await make_world(CANARY)
     async with world.target() as target, world.target() as operator:

@@ -153,6 +153,7 @@ def test_a_real_prometheus_tells_exactly_what_the_load_balancer_counted(require,
     asyncio.run(story(require("prometheus")))
 
 
+@pytest.mark.slow
 def test_what_is_slower_is_seen_as_slower_as_finely_as_the_buckets_are(require, tmp_path):
     async def story(binary):
         async with world(binary, tmp_path) as here:
@@ -171,6 +172,7 @@ def test_what_is_slower_is_seen_as_slower_as_finely_as_the_buckets_are(require, 
     asyncio.run(story(require("prometheus")))
 
 
+@pytest.mark.slow
 def test_behind_a_load_balancer_a_revision_is_known_by_its_target_group(require, serving, tmp_path):
     async def story(binary):
         async with lab() as at:
