@@ -409,16 +409,18 @@ def _image(version: str) -> str:
     return f"{_IMAGE}@{Catalogue.load(SAMPLE).digest(f'{_IMAGE}:{version}')}"
 
 
-def _start_with_tables(real: RealPrefect, shared: Path) -> None:
-    """Start the server; of several test processes one lets it make its tables, which takes longest, the others copy."""
-    made, own = shared / "prefect-tables.db", real.home / "prefect" / "prefect.db"
+def _start_with_deployments(real: RealPrefect, shared: Path) -> None:
+    """Start the server; of several test processes one makes tables and deployments, the others copy."""
+    made, own = shared / "prefect-made.db", real.home / "prefect" / "prefect.db"
     if "PYTEST_XDIST_WORKER" not in os.environ:
         real.start_server()
+        real.apply()
         return
-    with (shared / "prefect-tables.lock").open("w") as lock:
+    with (shared / "prefect-made.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
             real.start_server()
+            real.apply()
             with closing(sqlite3.connect(own)) as source, closing(sqlite3.connect(made)) as copy:
                 source.backup(copy)
             return
@@ -441,9 +443,8 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPrefect]:
     real = RealPrefect(tmp_path_factory.mktemp("prefect"))
     try:
         real.start_rehearsal()
-        _start_with_tables(real, tmp_path_factory.getbasetemp().parent)
+        _start_with_deployments(real, tmp_path_factory.getbasetemp().parent)
         asyncio.run(_migrate(real.store))
-        real.apply()
         yield real
     finally:
         real.close()

@@ -43,6 +43,7 @@ def test_a_release_goes_to_staging_and_is_told_line_by_line(prefect: RealPrefect
     assert (place["phase"], place["percent"], place["version"]) == ("promoted", 100, "1.1.0")
 
 
+@pytest.mark.slow
 def test_of_an_image_that_staging_has_had_the_commit_is_known(prefect: RealPrefect) -> None:
     prefect.service("known")
     prefect.verified("known")

@@ -51,6 +51,7 @@ def deployments(ecs: RealPrefect, service: str) -> int:
         api.close()
 
 
+@pytest.mark.slow
 def test_a_service_behind_a_load_balancer_becomes_a_file_that_ecs_can_climb(ecs: RealPrefect, tmp_path: Path) -> None:
     made = asyncio.run(seed_ecs(ecs.addresses["aws"], "read", image("1.0.0")))
     file = tmp_path / "read.yaml"
@@ -125,6 +126,7 @@ def test_what_is_not_there_on_ecs_is_bad_input_and_nothing_is_written(ecs: RealP
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_service_whose_rules_may_not_be_read_is_not_taken_for_one_without(ecs: RealPrefect, tmp_path: Path) -> None:
     asyncio.run(seed_ecs(ecs.addresses["aws"], "shut", image("1.0.0")))
     faults = f"{ecs.addresses['control']}/faults"

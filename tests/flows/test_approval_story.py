@@ -358,6 +358,7 @@ async def test_of_two_releases_that_wait_the_newer_takes_the_place(prefect, shop
     assert await prefect.execute(newer) == "Done"
 
 
+@pytest.mark.slow
 async def test_a_yes_to_a_release_that_is_not_the_newest_any_more_supersedes_it(prefect, shop):
     older = shop.ask()
     await prefect.execute(older)
@@ -370,6 +371,7 @@ async def test_a_yes_to_a_release_that_is_not_the_newest_any_more_supersedes_it(
     prefect.cancel(newer)
 
 
+@pytest.mark.slow
 async def test_of_two_approvers_at_once_one_is_heard(prefect, shop):
     run = shop.ask()
     await prefect.execute(run)

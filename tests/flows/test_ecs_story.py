@@ -98,6 +98,7 @@ async def test_what_ecs_puts_back_by_itself_is_told_with_awss_reason_and_never_a
     await assert_as_before(ecs)
 
 
+@pytest.mark.slow
 async def test_a_pause_that_ran_out_while_we_looked_is_told_as_what_it_was(ecs: EcsWorld):
     # A minute of silence is over after 0.25 s here, and a look takes 0.8: nobody moves on in time.
     steps = [{"traffic": "25%", "watch": "0s"}, {"traffic": "100%", "watch": "0s"}]

@@ -130,6 +130,7 @@ def _rush(url, name, now, rounds, results):
     results.put((name, won))
 
 
+@pytest.mark.slow
 def test_many_processes_never_get_the_same_number(url, now):
     spawn = multiprocessing.get_context("spawn")
     results = spawn.Queue()

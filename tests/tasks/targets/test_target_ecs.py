@@ -37,6 +37,7 @@ async def until_over(world):
     return status
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("percent", [0, 10, 100])
 async def test_at_every_pause_a_silence_of_ours_ends_in_ecss_own_way_back(make_world, percent):
     world = await make_world(CANARY, hook_timeout="1m")
@@ -152,6 +153,7 @@ async def test_throttling_of_every_third_call_leads_to_no_wrong_promotion_and_no
     assert (await world.newest())["status"] == "SUCCESSFUL"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "lost", ["UpdateService", "ContinueServiceDeployment", "RegisterTaskDefinition", "TagResource"]
 )

@@ -85,6 +85,7 @@ async def assert_way_back(world, before):
     assert await world.revisions() <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [9, 17, 25, 33])
 async def test_a_cancel_at_some_call_leaves_a_way_back(make_world, number):
     world = await make_world(CANARY)
@@ -229,6 +230,7 @@ async def test_other_peoples_newer_task_definitions_change_nothing_of_ours(make_
     assert await world.answers_as(again.revisions[canary].preview) == canary
 
 
+@pytest.mark.slow
 async def test_a_release_that_comes_again_is_made_of_what_is_live_now(make_world):
     world = await make_world(CANARY)
     async with world.target() as target:
@@ -252,6 +254,7 @@ async def test_a_release_that_comes_again_is_made_of_what_is_live_now(make_world
     assert await world.called(asked["taskDefinition"]) == canary
 
 
+@pytest.mark.slow
 async def test_the_same_release_comes_again_after_it_was_promoted_and_gone_back_from(make_world):
     world = await make_world(CANARY)
     async with world.target() as target:
@@ -308,6 +311,7 @@ async def test_what_serves_goes_on_being_a_way_back_though_its_task_definition_w
     assert (back.traffic, back.mark) == (before.traffic, None)
 
 
+@pytest.mark.slow
 async def test_a_task_definition_that_was_deleted_is_only_missing_from_the_ways_back(make_world):
     world = await make_world(CANARY)
     async with world.target() as target:
@@ -510,6 +514,7 @@ async def alarm(world):
     await world.ask("StopServiceDeployment", "alarm", **told)
 
 
+@pytest.mark.slow
 async def test_until_users_are_back_it_is_not_told_as_put_back_and_the_way_back_waits_for_it(make_world):
     world = await make_world(CANARY)
     async with world.target() as target:
@@ -565,6 +570,7 @@ async def test_a_way_back_of_ecss_that_failed_is_never_told_as_put_back_and_ours
     assert await world.answers_as(back.url) == world.stable
 
 
+@pytest.mark.slow
 async def test_a_pause_that_runs_out_while_our_word_is_on_its_way_was_answered_by_nobody(make_world):
     world = await make_world(CANARY, hook_timeout="2m")
     async with world.target() as target:

@@ -213,6 +213,7 @@ async def test_another_writer_at_any_call_keeps_what_they_wrote(make_world, kind
     assert 1 < number < 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", [stage, shift])
 async def test_a_platform_that_stays_away_ends_in_unavailable_and_the_verb_can_be_finished_later(make_world, verb):
     world = await ready_for(verb, make_world, change_within="500ms")

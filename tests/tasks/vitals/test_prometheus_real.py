@@ -101,6 +101,7 @@ def since(before, now):
     return [tuple(b - a for a, b in zip(*sides, strict=True)) for sides in zip(before, now, strict=True)]
 
 
+@pytest.mark.slow
 def test_a_real_prometheus_tells_exactly_what_the_load_balancer_counted(require, tmp_path):
     async def story(binary):
         async with world(binary, tmp_path) as here:
