@@ -7,7 +7,7 @@ from surefoot.rollout import Limits, Plan
 
 # Of the chance of a false alarm this part is kept for looks beyond the planned ones, and for what is not quite exact.
 _KEPT = 0.08
-# The rest is spent as the square of the way (Kim and DeMets, Biometrika 74, 1987): little at first, when few requests
+# The rest is spent as this power of the way (Kim and DeMets, Biometrika 74, 1987): little at first, when few requests
 # make for large differences, and enough to put a plainly broken release back at its first looks.
 _POWER = 1.75
 # A shift that our own prober's scheduling can make is never harm.

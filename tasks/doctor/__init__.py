@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib import import_module
 from typing import Any, cast
 
@@ -9,7 +10,7 @@ from surefoot.errors import SurefootError
 from surefoot.release import Image, Revision
 from surefoot.rollout import Plan
 from surefoot.service import Environment, Place
-from tasks.doctor.finding import LIMIT_S, Examination, Finding, NotSeen, examined, problem_of, well
+from tasks.doctor.finding import LIMIT_S, Examination, Finding, NotSeen, Once, examined, problem_of, well
 from tasks.registries import check, resolve
 from tasks.settings import tool_settings
 from tasks.targets import TARGETS, connect, settings_model
@@ -26,16 +27,15 @@ async def examine(place: Environment, more: Sequence[Examination] = (), limit_s:
     from tasks.doctor.store import store  # noqa: PLC0415
     from tasks.doctor.vitals import vitals  # noqa: PLC0415
 
-    async def live() -> Revision:
-        return await _live(place)
-
+    live = Once(partial(_live, place))
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(live.close)
         try:
             looks = await stack.enter_async_context(_target(place.place, place.plan))
         except SurefootError as problem:
             looks = [_already(problem_of("target", problem))]
         told = [slack(place.slack)] if place.slack else [_already(well("slack", "nobody is told in Slack"))]
-        return await examined([*looks, _registry(place), vitals(place, live), *told, store(), *more], limit_s)
+        return await examined([*looks, _registry(live), vitals(place, live), *told, store(), *more], limit_s)
 
 
 @asynccontextmanager
@@ -53,11 +53,11 @@ def _already(finding: Finding) -> Examination:
     return Examination(finding.subject, look)
 
 
-def _registry(place: Environment) -> Examination:
+def _registry(live: Once[Revision]) -> Examination:
     """Look whether we may pull what is live: a release's image is looked up with the same rights."""
 
     async def look() -> Sequence[Finding]:
-        image, stand_ins = (await _live(place)).image, tool_settings().registries
+        image, stand_ins = (await live()).image, tool_settings().registries
         pinned = Image.parse(image) if "@" in image else await resolve(image, stand_ins)
         await check(pinned, stand_ins)
         return [well("registry", f"what is live is there: {pinned}")]

@@ -40,6 +40,14 @@ class NotSeen(Exception):  # it is no error of what is looked at
         self.mend = mend
 
 
+class Missing(Exception):
+    """Something that is needed is not there; `mend` is what puts it there."""
+
+    def __init__(self, what: str, mend: str) -> None:
+        super().__init__(what)
+        self.mend = mend
+
+
 class Once(Generic[_T]):
     """A look that several examinations share: it is made once, and each waits for it as long as it may."""
 
@@ -94,6 +102,8 @@ async def _examined(examination: Examination, limit_s: float) -> Sequence[Findin
             return await examination.look()
     except NotSeen as problem:
         return [blind(subject, mask(str(problem)), problem.mend)]
+    except Missing as problem:
+        return [ill(subject, mask(str(problem)), problem.mend)]
     except TimeoutError:
         return [ill(subject, f"no answer within {limit_s:g} s", examination.mend)]
     except SurefootError as problem:

@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from surefoot.errors import ConfigError, Refused, Unavailable
 from surefoot.service import SlackRule
 from tasks.doctor.finding import Examination, Finding, NotSeen, blind, ill, well
-from tasks.settings import resolve_secret
+from tasks.doctor.secret import secret
 
 _TIMEOUT_S = 8.0
 _PAGES_MAX = 5
@@ -27,17 +27,7 @@ def slack(rule: SlackRule) -> Examination:
     """Return the look at where people are told."""
 
     async def look() -> Sequence[Finding]:
-        try:
-            token = (await resolve_secret(rule.token)).get_secret_value()
-        except ConfigError as problem:
-            block = "prefect block create secret   # in the Prefect pages: Blocks, Secret"
-            return [
-                ill(
-                    "slack",
-                    str(problem).partition("; ")[0],
-                    f"export {rule.token.env}=TOKEN" if rule.token.env else block,
-                )
-            ]
+        token = await secret(rule.token)
         async with _connected(token, rule.api_url) as client:
             with _translated("auth.test", rule):
                 answer = await client.api_call("auth.test")

@@ -6,7 +6,7 @@ from typing import cast
 from surefoot.release import Revision
 from surefoot.service import Environment
 from tasks.doctor.finding import Examination, Finding, ill, well
-from tasks.settings import resolve_secret
+from tasks.doctor.secret import secret
 from tasks.vitals import Metrics, connect
 
 Live = Callable[[], Awaitable[Revision]]
@@ -17,8 +17,7 @@ def vitals(place: Environment, live: Live) -> Examination:
 
     async def look() -> Sequence[Finding]:
         rule = place.vitals
-        token = (await resolve_secret(rule.token)).get_secret_value() if rule.token else ""
-        source = connect(place, token)
+        source = connect(place, await secret(rule.token) if rule.token else "")
         try:
             if source.ours:
                 return [well("vitals", "our own requests, by the checks; nothing else is needed")]

@@ -13,7 +13,7 @@ from rehearsal.monitoring import Monitoring
 from surefoot.check import Check, Request
 from surefoot.release import Revision
 from surefoot.rollout import Plan, Step
-from surefoot.service import Environment, Place, VitalsRule
+from surefoot.service import Environment, Place, SecretRef, VitalsRule
 from tasks.doctor.finding import NotSeen, examined, ill, well
 from tasks.doctor.vitals import vitals
 from tasks.vitals import Metrics as Source
@@ -114,3 +114,11 @@ def test_a_prometheus_that_refuses_is_quoted(status):
     stood = Stood(lambda _: of("shop-1"))
     stood.broken = lambda _: httpx.Response(status, json={"status": "error", "error": "not today"})
     assert reached(stood) == f"prometheus answered {status}: not today"
+
+
+def test_a_token_that_is_nowhere_is_said_with_what_puts_it_there(monkeypatch):
+    monkeypatch.delenv("METRICS_TOKEN", raising=False)
+    selectors = {"requests": 'r{revision="$revision"}', "latency": 's_bucket{revision="$revision"}'}
+    rule = VitalsRule("prometheus", {"url": "http://127.0.0.1:9", **selectors}, SecretRef(env="METRICS_TOKEN"))
+    unset = "the environment variable METRICS_TOKEN is not set"
+    assert asyncio.run(seen(on_cloud_run(rule))) == [ill("vitals", unset, "export METRICS_TOKEN=TOKEN")]
