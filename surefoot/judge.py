@@ -25,6 +25,9 @@ from surefoot.vitals import CLASSES, Counts, Look, Vitals, added
 
 # A failed request in five: a side is ill at this moment, and nothing can be promoted beside it.
 _ILL = 0.2
+# The less of a rollout could be seen, the surer a failure has to be: with a third of the looks blind, a hundredth of
+# the usual chance of a false alarm is left. A tenth of the plan counts as seen: few looks tell little of a source.
+_SEEN_POWER, _SEEN_BEFORE = 12, 0.1
 # Failures are what users feel first, so they get the most of the chance of a false alarm.
 _ERRORS, _CLASS, _LATENCY, _OTHERS = 24.0, 2.0, 3.0, 1.0
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
@@ -38,7 +41,7 @@ class Judge:
         self._levels = Levels()
         self._suspicions = suspicions(terms, self._levels)
         self._parts = sum(suspicion.weight for suspicion in self._suspicions)
-        self.looks = 0
+        self.looks = self._looks_seen = 0
         self.failed: Suspicion | None = None
         self._requests, self._seconds = 0, 0.0
         self._examples: Counts = ()
@@ -51,15 +54,23 @@ class Judge:
         """
         self.looks += 1
         self._latest = looks
-        part, way = self._terms.may_spend(self.looks) / self._parts, self.looks / self._terms.planned_looks
+        way = self.looks / self._terms.planned_looks
         seen = [look for look in looks if not look.stable.blind and not look.canary.blind]
         if not seen:
             return False
+        self._looks_seen += 1
         for look in seen:
             self._take(look, way)
+        part = self._may_spend / self._parts
         crossed = [each for each in self._suspicions if each.crosses(part * each.weight)]
         self.failed = crossed[0] if crossed else None
         return self.failed is not None
+
+    @property
+    def _may_spend(self) -> float:
+        before = _SEEN_BEFORE * self._terms.planned_looks
+        seen = (self._looks_seen + before) / (self.looks + before)
+        return self._terms.may_spend(self.looks) * seen**_SEEN_POWER
 
     def _take(self, look: Look, way: float) -> None:
         self._requests += look.canary.requests

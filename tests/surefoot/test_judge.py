@@ -146,6 +146,18 @@ class TestCannotSay:
         assert verdict.outcome is Outcome.PASS
         assert verdict.reason.startswith("errors 0 of 800 vs 0 of 800")
 
+    @pytest.mark.parametrize(
+        ("blind", "errors", "outcome"),
+        [(0, 10, Outcome.FAIL), (3, 10, Outcome.INCONCLUSIVE), (3, 200, Outcome.FAIL)],
+        ids=["all was seen", "a third was not", "a third was not, and all fails"],
+    )
+    def test_the_less_could_be_seen_the_surer_a_failure_has_to_be(self, blind, errors, outcome):
+        dark, bad = Look(side(blind="asleep"), side(blind="asleep")), Look(side(200, 0), side(200, errors))
+
+        verdict = rollout([*[Look(side(), side())] * 5, *[dark] * blind, bad, bad])[-1]
+
+        assert verdict.outcome is outcome
+
     def test_blind_windows_count_as_looks(self):
         judge = Judge(TERMS)
         for _ in range(3):
