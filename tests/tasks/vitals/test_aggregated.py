@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from passing_time import NOON, Clock
 
 from surefoot.release import Revision
 from surefoot.vitals import Histogram
@@ -10,26 +11,10 @@ from tasks.vitals.aggregated import Aggregated, Unseen
 from tasks.vitals.counted import Counted
 
 # A minute's start, and 20 s into it.
-NOON = 1_800_000_000.0
 SHIFTED = NOON + 20
 LAG_S = 180.0
 STABLE, CANARY = Revision("shop-1", "", ready=True), Revision("shop-2", "", ready=True)
 SEEN = Counted(requests=10, latency_ms=Histogram(((5.0, 10),)), points=1)
-
-
-class Clock:
-    """Time that passes in sleeps alone."""
-
-    def __init__(self, now):
-        self.now = now
-        self.early = 0.0
-
-    def __call__(self):
-        return self.now
-
-    async def sleep(self, seconds):
-        await asyncio.sleep(0)
-        self.now, self.early = self.now + seconds - self.early, 0.0
 
 
 class Platform:

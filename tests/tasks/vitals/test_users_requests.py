@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import aiohttp
 import pytest
+from passing_time import NOON, Clock
 from target_world import TENTHS, write_catalogue
 from target_world_cloud_run import make_cloud_run
 from target_world_ecs import make_ecs
@@ -18,20 +19,7 @@ from surefoot.service import Environment, VitalsRule
 from surefoot.traffic import Traffic
 from tasks.vitals import connect
 
-NOON = 1_800_000_000.0
 REQUESTS = 60
-
-
-class Clock:
-    def __init__(self):
-        self.now = NOON - 20
-
-    def __call__(self):
-        return self.now
-
-    async def sleep(self, seconds):
-        await asyncio.sleep(0)
-        self.now += max(0, seconds)
 
 
 def on_cloud_run(rehearsal, clock):
