@@ -30,6 +30,8 @@ _GROWTH = 2.5
 # How far below its mean stable may have been by luck, in deviations: at the beginning of the way, and from here on.
 _EARLY = 0.1
 _CALM_EARLY, _CALM = 0.4, 1.2
+# So many failures are added to what stable had: had it none by luck, a few of the canary's would look certain.
+_UNSEEN = 0.8
 # A release that is well fails less than this, if nothing else is known.
 _HIGHEST = 0.05
 # (These were found by simulating healthy and broken rollouts, bench/judge.py, not by theory.)
@@ -68,7 +70,8 @@ class Clumps:
         Few minutes of bursts may all have been calm ones. Where all goes badly at the moment, the minute's own counts.
         """
         total, bad = self._requests + requests, self._failures + failures
-        usual, minutes = (bad + 0.5) / (total + 1), len(self._minutes) + 1
+        unseen, minutes = min(_UNSEEN, _HIGHEST * (total + 1)), len(self._minutes) + 1
+        usual = (bad + unseen) / (total + 1)
         own = failures / requests if requests else 0.0
         unsure = max(_CALM_EARLY, _CALM * min(1.0, way / _EARLY))
         calm = [_calm(luck.spread / minutes + 1 / (bad + 0.5), unsure) for luck in LUCKS]
